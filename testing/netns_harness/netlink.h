@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note
+#pragma once
+
+// What `ip link`, `ip address` and `ip route` do, by libnl, in the network namespace of the calling
+// thread (call through Host::Run). All fail when the device is not there or the kernel refuses.
+
+#include <sys/types.h>
+
+#include <string>
+
+#include "controller/result.h"
+
+namespace bpftune::testing {
+
+Status SetLinkUp(const std::string& device);
+Status SetTransmitQueueLength(const std::string& device, unsigned packets);
+
+// "10.0.0.1/24" or "fd00::1/64"; IPv6 addresses can be used at once (no duplicate detection).
+Status AddAddress(const std::string& device, const std::string& address);
+
+// A route to `prefix` through the neighbour `gateway`.
+Status AddRoute(const std::string& prefix, const std::string& gateway);
+
+// A veth pair with one end here and one in the namespace of process `peer_pid`; both down.
+Status AddVethPair(const std::string& device, const std::string& peer_device, pid_t peer_pid);
+
+}  // namespace bpftune::testing
