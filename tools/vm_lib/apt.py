@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note
+"""Downloads packages with apt in a state of our own: nothing is installed, no system list changes."""
+
+import pathlib
+import subprocess
+import time
+
+from vm_lib import apt_sources, catalogue
+from vm_lib.failure import fetch_failure
+
+KEYRING = pathlib.Path("/usr/share/keyrings/debian-archive-keyring.gpg")
+_APT_HELPER = "/usr/lib/apt/apt-helper"
+_INDEX_LIFETIME_SECONDS = 6 * 3600  # an index this fresh is not asked for again
+
+
+def _last_line(text: str) -> str:
+    lines = [line for line in text.splitlines() if line.strip()]
+    return lines[-1] if lines else "apt-get gave no reason"
+
+
+class Suite:
+    """One suite of the archive, with an apt state that knows only this suite."""
+
+    def __init__(self, name: str, state: pathlib.Path):
+        self.name = name
+        self._state = state
+        self._stamp = state / "updated"
+
+    def _apt_get(self, *arguments: str, cwd: pathlib.Path) -> subprocess.CompletedProcess[str]:
+        # The system's apt.conf stays in force: it may name the proxy.
+        options = {
+            "Dir::State": self._state / "state",
+            "Dir::State::status": self._state / "status",
+            "Dir::Cache": self._state / "cache",
+            "Dir::Etc::sourcelist": "/dev/null",
+            "Dir::Etc::sourceparts": self._state / "sources",
+            "Dir::Etc::preferences": "/dev/null",
+            "Dir::Etc::preferencesparts": "/dev/null",
+            "APT::Architecture": "amd64",
+            "APT::Architectures": "amd64",
+            "APT::Sandbox::User": "root",  # _apt may not write below a home folder
+            "Acquire::Languages": "none",
+            "Acquire::Check-Valid-Until": "false",  # an old release stays a fair test; it is signed
+            "Acquire::Retries": "2",
+        }
+        command = ["apt-get", "-qq"]
+        for key, value in options.items():
+            command += ["-o", f"{key}={value}"]
+        return subprocess.run(
+            [*command, *arguments], cwd=cwd, text=True, stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
+        )  # fmt: skip
+
+    def update(self) -> None:
+        """Brings the index up to date unless it is fresh. Fails when the mirror does not answer."""
+        if self._stamp.exists() and time.time() - self._stamp.stat().st_mtime < _INDEX_LIFETIME_SECONDS:
+            return
+        mirror = apt_sources.system_mirror()
+        if mirror is None:
+            raise fetch_failure("apt on this machine has no Debian archive among its sources")
+        for folder in ("state/lists/partial", "cache/archives/partial", "sources"):
+            (self._state / folder).mkdir(parents=True, exist_ok=True)
+        (self._state / "status").touch()
+        (self._state / "sources" / "vm.sources").write_text(
+            f"Types: deb\nURIs: {mirror.uri_of(self.name)}\nSuites: {self.name}\n"
+            f"Components: main\nArchitectures: amd64\nSigned-By: {KEYRING}\n"
+        )
+        # Without --error-on a mirror that is down is only a warning, and apt-get succeeds.
+        update = self._apt_get("--error-on=any", "update", cwd=self._state)
+        if update.returncode:
+            raise fetch_failure(f"index of '{self.name}': {_last_line(update.stdout)}")
+        self._stamp.touch()
+
+    def kernel_packages(self) -> list[catalogue.Package]:
+        """What the index lists, as of the last update."""
+        packages: list[catalogue.Package] = []
+        for path in (self._state / "state" / "lists").glob("*_Packages*"):
+            # apt may keep its lists compressed; its own helper knows how.
+            index = subprocess.run([_APT_HELPER, "cat-file", path], stdout=subprocess.PIPE, check=True)
+            packages += catalogue.parse_index(index.stdout.decode())
+        return packages
+
+    def download(self, candidate: catalogue.Candidate, folder: pathlib.Path) -> str | None:
+        """Fetches all packages of a kernel into the folder; returns the reason when it cannot.
+
+        A mirror's index can list a file that its pool no longer has, so this is no exception.
+        """
+        names = [f"{name}={candidate.version}" for name in candidate.packages]
+        download = self._apt_get("download", *names, cwd=folder)
+        return _last_line(download.stdout) if download.returncode else None

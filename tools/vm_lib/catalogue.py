@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note
+"""The kernels one can ask for by name, and how the best package for a name is chosen."""
+
+import dataclasses
+import re
+from collections.abc import Iterable
+
+from vm_lib import version
+
+
+@dataclasses.dataclass(frozen=True)
+class Series:
+    """A name for `tools/vm` and where its packages are.
+
+    Exact package names change with every security update, so there is a pattern. Suites are tried
+    in order and only as far as needed: an index of a main suite is 10 MB, the others are small.
+    """
+
+    name: str
+    suites: tuple[str, ...]
+    pattern: str
+
+
+# Debian's "cloud" kernels: a third of the size of the generic ones, and all that we need.
+SERIES = {
+    series.name: series
+    for series in (
+        Series("5.10", ("bullseye-security", "bullseye"), r"linux-image-5\.10\.0-\d+-cloud-amd64"),
+        Series("6.1", ("bookworm-security", "bookworm"), r"linux-image-6\.1\.0-\d+-cloud-amd64"),
+        Series("6.12", ("trixie-security", "trixie"), r"linux-image-6\.12\.\d+\+deb13[.\d]*-cloud-amd64"),
+        Series("6.18", ("trixie-backports",), r"linux-image-6\.18\.\d+\+deb13[.\d]*-cloud-amd64"),
+        Series("newest", ("trixie-backports",), r"linux-(?:image|binary)-\d+\.\d+\.\d+\+deb13[.\d]*-cloud-amd64"),
+    )
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Package:
+    """A package as an index lists it."""
+
+    name: str
+    version: str
+
+    @property
+    def release(self) -> str:
+        """What `uname -r` says."""
+        return re.sub(r"^linux-(?:image|binary|modules|base)-", "", self.name)
+
+
+@dataclasses.dataclass(frozen=True)
+class Candidate:
+    """One kernel that may be fetched: all packages of it, of one version."""
+
+    release: str
+    version: str
+    packages: tuple[str, ...]
+
+
+def parse_index(text: str) -> list[Package]:
+    """The kernel packages in an apt Packages file."""
+    found = []
+    for stanza in re.finditer(
+        r"^Package: (linux-(?:image|binary|modules|base)-\S+)\n(?:.+\n?)*", text, re.MULTILINE
+    ):
+        package_version = re.search(r"^Version: (\S+)", stanza[0], re.MULTILINE)
+        if package_version:
+            found.append(Package(stanza[1], package_version[1]))
+    return found
+
+
+def candidates(series: Series, index: Iterable[Package]) -> list[Candidate]:
+    """Every kernel of the series that is complete in the index, newest first.
+
+    Since 6.19 Debian splits a kernel into linux-binary, linux-modules and linux-base. An index
+    still lists the first when the second is already gone; such a kernel is of no use to us.
+    """
+    index = set(index)
+    result = []
+    for package in index:
+        if not re.fullmatch(series.pattern, package.name):
+            continue
+        names = [package.name]
+        if package.name.startswith("linux-binary-"):
+            if Package("linux-modules-" + package.release, package.version) not in index:
+                continue
+            names.append("linux-modules-" + package.release)
+            if Package("linux-base-" + package.release, package.version) in index:
+                names.append("linux-base-" + package.release)
+        result.append(Candidate(package.release, package.version, tuple(names)))
+    return sorted(result, key=lambda c: version.sort_key(c.version), reverse=True)

@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note
+"""What this machine must have, checked before anything starts and named all at once."""
+
+import pathlib
+import platform
+import shutil
+
+from vm_lib import apt, qemu
+from vm_lib.failure import misuse
+
+# program: the Debian package that brings it
+_PROGRAMS = {
+    qemu.PROGRAM: "qemu-system-x86",
+    "busybox": "busybox-static",
+    "dash": "dash",
+    "lz4": "lz4",
+    "zstd": "zstd",
+    "tar": "tar",
+    "ldd": "libc-bin",
+    "apt-get": "apt",
+    "dpkg-deb": "dpkg",
+}
+
+
+def path_of(program: str) -> pathlib.Path:
+    return pathlib.Path(shutil.which(program, path="/usr/sbin:/usr/bin:/sbin:/bin") or program)
+
+
+def _is_static(program: pathlib.Path) -> bool:
+    """A dynamic ELF program names its linker; busybox without libraries must not."""
+    return b"/ld-linux" not in program.read_bytes()
+
+
+def check() -> None:
+    if platform.machine() != "x86_64":
+        raise misuse(f"guests take this machine's programs, so it must be x86_64, not {platform.machine()}")
+    packages = [package for program, package in _PROGRAMS.items() if not path_of(program).exists()]
+    if not apt.KEYRING.exists():
+        packages.append("debian-archive-keyring")
+    if "busybox-static" not in packages and not _is_static(path_of("busybox")):
+        packages.append("busybox-static")  # replaces the package 'busybox'
+    if packages:
+        raise misuse(f"missing on this machine; run: apt-get install {' '.join(packages)}")

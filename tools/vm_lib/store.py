@@ -1,0 +1,195 @@
+# SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note
+"""The kernels on this machine: fetched once, unpacked, and kept in a folder outside the tree.
+
+    <cache>/apt/<suite>/               apt's private state
+    <cache>/kernels/<release>/         vmlinux, config, modules.builtin, modules/*.ko[.xz], kernel.json
+    <cache>/series/<name>              the release a name stood for when it was last looked up
+"""
+
+import contextlib
+import dataclasses
+import fcntl
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+import time
+from collections.abc import Iterator
+
+from vm_lib import apt, catalogue, vmlinux
+from vm_lib.failure import Failure, fetch_failure, misuse
+
+_LOOKUP_LIFETIME_SECONDS = 24 * 3600  # how long a name keeps its meaning without asking the mirror
+
+
+@dataclasses.dataclass(frozen=True)
+class Kernel:
+    """An unpacked kernel."""
+
+    folder: pathlib.Path
+    release: str
+    version: str
+
+    @property
+    def vmlinux(self) -> pathlib.Path:
+        return self.folder / "vmlinux"
+
+    @property
+    def config(self) -> pathlib.Path:
+        return self.folder / "config"
+
+    def __str__(self) -> str:
+        return f"{self.release} ({self.version})"
+
+
+def note(message: str) -> None:
+    print(f"vm: {message}", file=sys.stderr, flush=True)
+
+
+class Store:
+    """Finds a kernel by name or release, and fetches it where needed."""
+
+    def __init__(self, cache: pathlib.Path):
+        self._cache = cache
+
+    def cached(self) -> list[Kernel]:
+        return [
+            Kernel(path.parent, **json.loads(path.read_text()))
+            for path in sorted(self._cache.glob("kernels/*/kernel.json"))
+        ]
+
+    def find(self, name: str, refresh: bool = False) -> Kernel:
+        """A series is looked up at the mirror once a day; a release must be in the cache."""
+        series = catalogue.SERIES.get(name)
+        if series is None:
+            for kernel in self.cached():
+                if kernel.release == name:
+                    return kernel
+            raise misuse(
+                f"no kernel is called '{name}'; allowed are {', '.join(catalogue.SERIES)}"
+                " and the cached releases that --list shows"
+            )
+        with self._lock(series.name):
+            known = self._last_lookup(series)
+            if known and not refresh and self._lookup_age(series) < _LOOKUP_LIFETIME_SECONDS:
+                return known
+            try:
+                return self._look_up(series)
+            except Failure as failure:
+                if known is None or refresh:
+                    raise
+                note(f"{failure}; going on with the cached {known}")
+                return known
+
+    @contextlib.contextmanager
+    def _lock(self, name: str) -> Iterator[None]:
+        """Two runners that want the same kernel at the same time fetch it once.
+
+        All series share one lock, since two of them may share a suite's apt state.
+        """
+        self._cache.mkdir(parents=True, exist_ok=True)
+        with open(self._cache / "lock", "w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                note(f"{name}: waiting for another runner that is fetching")
+                fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    def _lookup_file(self, series: catalogue.Series) -> pathlib.Path:
+        return self._cache / "series" / series.name
+
+    def _lookup_age(self, series: catalogue.Series) -> float:
+        return time.time() - self._lookup_file(series).stat().st_mtime
+
+    def _last_lookup(self, series: catalogue.Series) -> Kernel | None:
+        try:
+            release = self._lookup_file(series).read_text().strip()
+        except FileNotFoundError:
+            return None
+        return next((k for k in self.cached() if k.release == release), None)
+
+    def _look_up(self, series: catalogue.Series) -> Kernel:
+        """The newest kernel of the series that can really be fetched."""
+        problems = []
+        for suite_name in series.suites:
+            suite = apt.Suite(suite_name, self._cache / "apt" / suite_name)
+            try:
+                suite.update()
+            except Failure as failure:
+                problems.append(str(failure))
+                continue
+            found = catalogue.candidates(series, suite.kernel_packages())
+            if not found:
+                problems.append(f"'{suite_name}' lists no package like '{series.pattern}'")
+            for candidate in found:
+                kernel, problem = self._fetch(suite, candidate)
+                if kernel:
+                    self._remember(series, kernel)
+                    return kernel
+                problems.append(f"{candidate.release}: {problem}")
+        raise fetch_failure(f"kernel '{series.name}' cannot be had: " + "; ".join(problems))
+
+    def _remember(self, series: catalogue.Series, kernel: Kernel) -> None:
+        path = self._lookup_file(series)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(kernel.release + "\n")
+
+    def _fetch(self, suite: apt.Suite, candidate: catalogue.Candidate) -> tuple[Kernel | None, str]:
+        for kernel in self.cached():
+            if (kernel.release, kernel.version) == (candidate.release, candidate.version):
+                return kernel, ""
+        started = time.monotonic()
+        kernels = self._cache / "kernels"
+        kernels.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=self._cache, prefix="fetch-") as work_name:
+            work = pathlib.Path(work_name)
+            problem = suite.download(candidate, work)
+            if problem:
+                note(f"{candidate.release} is listed but cannot be fetched ({problem}), trying the next")
+                return None, problem
+            unpacked = work / "kernel"
+            unpack(sorted(work.glob("*.deb")), unpacked)
+            about = {"release": candidate.release, "version": candidate.version}
+            (unpacked / "kernel.json").write_text(json.dumps(about) + "\n")
+            final = kernels / candidate.release
+            shutil.rmtree(final, ignore_errors=True)  # same release, older version
+            unpacked.rename(final)  # appears complete or not at all
+        kernel = Kernel(final, candidate.release, candidate.version)
+        note(f"fetched {kernel} from {suite.name} in {time.monotonic() - started:.1f} s")
+        return kernel, ""
+
+
+def unpack(packages: list[pathlib.Path], folder: pathlib.Path) -> None:
+    """Keeps of the packages what a boot needs, in one flat folder.
+
+    Files are taken by name, not by path: the layout has changed twice (modules left the image
+    package in 6.19, everything moved below usr/lib/modules in 7.2).
+    """
+    modules = folder / "modules"
+    modules.mkdir(parents=True)
+    for package in packages:
+        with subprocess.Popen(["dpkg-deb", "--fsys-tarfile", package], stdout=subprocess.PIPE) as deb:
+            with tarfile.open(fileobj=deb.stdout, mode="r|") as tar:
+                for member in tar:
+                    name = os.path.basename(member.name)
+                    if not member.isfile():
+                        continue
+                    if re.fullmatch(r"vmlinuz(-.*)?", name):
+                        image = vmlinux.extract(tar.extractfile(member).read())
+                        (folder / "vmlinux").write_bytes(image)
+                    elif re.fullmatch(r"config(-.*)?", name):
+                        (folder / "config").write_bytes(tar.extractfile(member).read())
+                    elif name == "modules.builtin":
+                        (folder / name).write_bytes(tar.extractfile(member).read())
+                    elif re.fullmatch(r".*\.ko(\.xz)?", name):
+                        (modules / name.replace("-", "_")).write_bytes(tar.extractfile(member).read())
+        if deb.returncode:
+            raise fetch_failure(f"'{package.name}' cannot be unpacked")
+    if not (folder / "vmlinux").exists():
+        raise fetch_failure(f"no kernel image in {', '.join(p.name for p in packages)}")
