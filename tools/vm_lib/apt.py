@@ -80,11 +80,12 @@ class Suite:
             packages += catalogue.parse_index(index.stdout.decode())
         return packages
 
-    def download(self, candidate: catalogue.Candidate, folder: pathlib.Path) -> str | None:
-        """Fetches all packages of a kernel into the folder; returns the reason when it cannot.
+    def download(self, candidate: catalogue.Candidate, folder: pathlib.Path) -> None:
+        """Fetches all packages of a kernel into the folder.
 
-        A mirror's index can list a file that its pool no longer has, so this is no exception.
+        Fails also for a kernel that the index lists: the mirror's pool may no longer have the file.
         """
         names = [f"{name}={candidate.version}" for name in candidate.packages]
         download = self._apt_get("download", *names, cwd=folder)
-        return _last_line(download.stdout) if download.returncode else None
+        if download.returncode:
+            raise fetch_failure(_last_line(download.stdout))

@@ -27,9 +27,9 @@ SERIES = {
     for series in (
         Series("5.10", ("bullseye-security", "bullseye"), r"linux-image-5\.10\.0-\d+-cloud-amd64"),
         Series("6.1", ("bookworm-security", "bookworm"), r"linux-image-6\.1\.0-\d+-cloud-amd64"),
-        Series("6.12", ("trixie-security", "trixie"), r"linux-image-6\.12\.\d+\+deb13[.\d]*-cloud-amd64"),
-        Series("6.18", ("trixie-backports",), r"linux-image-6\.18\.\d+\+deb13[.\d]*-cloud-amd64"),
-        Series("newest", ("trixie-backports",), r"linux-(?:image|binary)-\d+\.\d+\.\d+\+deb13[.\d]*-cloud-amd64"),
+        Series("6.12", ("trixie-security", "trixie"), r"linux-image-6\.12\.[\d.]+\+deb13[\d.]*-cloud-amd64"),
+        Series("6.18", ("trixie-backports",), r"linux-image-6\.18\.[\d.]+\+deb13[\d.]*-cloud-amd64"),
+        Series("newest", ("trixie-backports",), r"linux-image-[\d.]+\+deb13[\d.]*-cloud-amd64"),
     )
 }
 
@@ -71,20 +71,24 @@ def parse_index(text: str) -> list[Package]:
 def candidates(series: Series, index: Iterable[Package]) -> list[Candidate]:
     """Every kernel of the series that is complete in the index, newest first.
 
-    Since 6.19 Debian splits a kernel into linux-binary, linux-modules and linux-base. An index
-    still lists the first when the second is already gone; such a kernel is of no use to us.
+    Since 6.19 Debian splits a kernel: linux-image is empty and depends on linux-binary,
+    linux-modules and linux-base. An index still lists the first two when the modules are already
+    gone; such a kernel is of no use to us.
     """
     index = set(index)
     result = []
-    for package in index:
-        if not re.fullmatch(series.pattern, package.name):
+    for image in index:
+        if not re.fullmatch(series.pattern, image.name):
             continue
-        names = [package.name]
-        if package.name.startswith("linux-binary-"):
-            if Package("linux-modules-" + package.release, package.version) not in index:
-                continue
-            names.append("linux-modules-" + package.release)
-            if Package("linux-base-" + package.release, package.version) in index:
-                names.append("linux-base-" + package.release)
-        result.append(Candidate(package.release, package.version, tuple(names)))
+        parts = {
+            kind: Package(f"linux-{kind}-{image.release}", image.version)
+            for kind in ("binary", "modules", "base")
+        }
+        if parts["binary"] not in index:
+            names = [image.name]
+        elif parts["modules"] in index:
+            names = [part.name for part in parts.values() if part in index]
+        else:
+            continue
+        result.append(Candidate(image.release, image.version, tuple(names)))
     return sorted(result, key=lambda c: version.sort_key(c.version), reverse=True)

@@ -149,17 +149,17 @@ class Store:
         kernels.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=self._cache, prefix="fetch-") as work_name:
             work = pathlib.Path(work_name)
-            problem = suite.download(candidate, work)
-            if problem:
-                note(f"{candidate.release} is listed but cannot be fetched ({problem}), trying the next")
-                return None, problem
-            unpacked = work / "kernel"
-            unpack(sorted(work.glob("*.deb")), unpacked)
+            try:
+                suite.download(candidate, work)
+                unpack(sorted(work.glob("*.deb")), work / "kernel")
+            except (Failure, ValueError) as problem:
+                note(f"{candidate.release} is listed but cannot be had ({problem}), trying the next")
+                return None, str(problem)
             about = {"release": candidate.release, "version": candidate.version}
-            (unpacked / "kernel.json").write_text(json.dumps(about) + "\n")
+            (work / "kernel" / "kernel.json").write_text(json.dumps(about) + "\n")
             final = kernels / candidate.release
             shutil.rmtree(final, ignore_errors=True)  # same release, older version
-            unpacked.rename(final)  # appears complete or not at all
+            (work / "kernel").rename(final)  # appears complete or not at all
         kernel = Kernel(final, candidate.release, candidate.version)
         note(f"fetched {kernel} from {suite.name} in {time.monotonic() - started:.1f} s")
         return kernel, ""
