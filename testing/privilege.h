@@ -26,12 +26,11 @@ bool PrivilegeRequired();
 
 }  // namespace bpftune::testing
 
-#define BPFTUNE_NEEDS_PRIVILEGE()                                                    \
-  do {                                                                               \
-    if (const auto why_not = ::bpftune::testing::WhyNotPrivileged()) {               \
-      if (::bpftune::testing::PrivilegeRequired())                                   \
-        FAIL() << "a privileged test cannot run, and it must here: " << *why_not;    \
-      GTEST_SKIP() << "NOT RUN, needs CAP_BPF, CAP_NET_ADMIN and CAP_SYS_ADMIN: "    \
-                   << *why_not;                                                      \
-    }                                                                                \
+#define BPFTUNE_NEEDS_PRIVILEGE()                                                              \
+  do {                                                                                         \
+    if (const auto why_not = ::bpftune::testing::WhyNotPrivileged()) {                         \
+      if (::bpftune::testing::PrivilegeRequired())                                             \
+        FAIL() << "a privileged test cannot run, and it must here: " << *why_not;              \
+      GTEST_SKIP() << "NOT RUN, needs CAP_BPF, CAP_NET_ADMIN and CAP_SYS_ADMIN: " << *why_not; \
+    }                                                                                          \
   } while (false)

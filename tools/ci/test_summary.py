@@ -1,0 +1,80 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note
+"""Sums up a test run: test_summary.py EVENTS CHECKS
+
+EVENTS is what `bazel test --build_event_json_file` wrote; the cases are in the test.xml
+files that it names. (Bazel itself calls a test passed whose cases were all skipped, and
+bazel-testlogs keeps the logs of targets that are gone.) CHECKS has a line "PASSED name"
+or "FAILED name" for each check outside Bazel.
+
+Prints a line for each test, then each skipped or failed case, and at last
+"N passed, N failed" with ", N skipped" where some were. Exits 1 unless something passed
+and nothing failed.
+"""
+import json
+import os
+import sys
+import urllib.parse
+import xml.etree.ElementTree as ET
+
+
+def cases_of(result):
+    """(name, outcome, reason) of each case in a test result's test.xml."""
+    for output in result.get("testActionOutput", []):
+        if output["name"] != "test.xml":
+            continue
+        path = urllib.parse.unquote(urllib.parse.urlparse(output["uri"]).path)
+        for case in ET.parse(path).getroot().iter("testcase"):
+            name = ".".join(filter(None, [case.get("classname"), case.get("name")]))
+            skipped = case.find("skipped")
+            if skipped is not None:
+                yield name, "SKIPPED", " ".join((skipped.get("message") or "").split())
+            elif case.find("failure") is not None or case.find("error") is not None:
+                yield name, "FAILED", ""
+            elif case.get("status") != "notrun":
+                yield name, "PASSED", ""
+
+
+def bazel_tests(path):
+    """(label, status, cases) of each test target."""
+    if not os.path.exists(path):
+        return
+    with open(path, encoding="utf-8") as events:
+        for line in events:
+            event = json.loads(line)
+            label = event.get("id", {}).get("testResult", {}).get("label")
+            if not label or "testResult" not in event:
+                continue
+            status = event["testResult"].get("status", "NO_STATUS")
+            cases = list(cases_of(event["testResult"]))
+            # A crash or a timeout leaves no failed case behind; a test always counts.
+            failed = status not in ("PASSED", "FLAKY")
+            if not cases or (failed and all(c[1] != "FAILED" for c in cases)):
+                cases.append((status.lower(), "FAILED" if failed else "PASSED", ""))
+            yield label, status, cases
+
+
+def main(events, checks):
+    total = {"PASSED": 0, "FAILED": 0, "SKIPPED": 0}
+    details = []
+    for label, status, cases in sorted(bazel_tests(events)):
+        print("%-7s %s (%d)" % (status, label, len(cases)))
+        for name, outcome, reason in cases:
+            total[outcome] += 1
+            if outcome != "PASSED":
+                details.append("%-7s %s %s%s" % (outcome, label, name, reason and ": " + reason))
+    with open(checks, encoding="utf-8") as lines:
+        for line in lines:
+            outcome, name = line.rstrip("\n").split(" ", 1)
+            print("%-7s %s" % (outcome, name))
+            total[outcome] += 1
+            if outcome != "PASSED":
+                details.append("%-7s check: %s" % (outcome, name))
+    print("\n".join([""] + details))
+    skipped = ", %d skipped" % total["SKIPPED"] if total["SKIPPED"] else ""
+    print("%d passed, %d failed%s" % (total["PASSED"], total["FAILED"], skipped))
+    return 1 if total["FAILED"] or not total["PASSED"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
