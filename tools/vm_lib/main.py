@@ -120,7 +120,7 @@ def _console_path(options: argparse.Namespace, kernel: Kernel) -> pathlib.Path:
     folder = options.cache / "consoles"
     folder.mkdir(parents=True, exist_ok=True)
     oldest_first = sorted(folder.glob("*.log"), key=lambda path: path.stat().st_mtime)
-    for path in oldest_first[: -_KEPT_CONSOLES or None]:
+    for path in oldest_first[:-_KEPT_CONSOLES]:
         path.unlink(missing_ok=True)
     return folder / f"{kernel.release}.{os.getpid()}.log"
 
@@ -131,9 +131,12 @@ def _pass_on(data: bytes) -> None:
 
 
 def _keep_out(archive: pathlib.Path, out: pathlib.Path) -> None:
-    """tar, not tarfile: it refuses names that lead out of the folder, whatever Python this is."""
+    """tar, not tarfile: it refuses names that lead out of the folder, whatever Python this is.
+
+    --touch: under --virtual-time the guest's clock, and so its time stamps, run ahead of ours.
+    """
     out.mkdir(parents=True, exist_ok=True)
-    subprocess.run(["tar", "-xzf", archive, "-C", out, "--no-same-owner"], check=True)
+    subprocess.run(["tar", "-xzf", archive, "-C", out, "--touch", "--no-same-owner"], check=True)
 
 
 def _run(kernel: Kernel, options: argparse.Namespace, command: list[str]) -> int:
@@ -161,7 +164,7 @@ def _run(kernel: Kernel, options: argparse.Namespace, command: list[str]) -> int
     result = verdict.judge(
         events, console.read_text(errors="replace"), options.time_limit, ending.timed_out
     )
-    booted = "no boot" if events.started is None else f"boot {events.started:.1f} s"
+    booted = "no boot" if events.started is None else f"up after {events.started:.1f} s of its time"
     note(f"{kernel}: {booted}, in all {ending.seconds:.1f} s; console: {console}")
     if ending.errors:
         note(f"QEMU says: {ending.errors}")
@@ -187,6 +190,7 @@ def main(arguments: list[str]) -> int:
             raise misuse("a KERNEL and, behind '--', a COMMAND are needed; see tools/vm --help")
         if options.time_limit <= 0:
             raise misuse(f"--time-limit must be positive, not {options.time_limit:g}")
+        store.check_name(options.kernel)
         host_tools.check()
         return _run(store.find(options.kernel, options.refresh), options, command)
     except Failure as failure:

@@ -63,17 +63,23 @@ class Store:
             for path in sorted(self._cache.glob("kernels/*/kernel.json"))
         ]
 
-    def find(self, name: str, refresh: bool = False) -> Kernel:
-        """A series is looked up at the mirror once a day; a release must be in the cache."""
-        series = catalogue.SERIES.get(name)
-        if series is None:
-            for kernel in self.cached():
-                if kernel.release == name:
-                    return kernel
+    def _cached_release(self, release: str) -> Kernel | None:
+        return next((kernel for kernel in self.cached() if kernel.release == release), None)
+
+    def check_name(self, name: str) -> None:
+        """Fails, with what is allowed, when nothing is called that."""
+        if name not in catalogue.SERIES and self._cached_release(name) is None:
             raise misuse(
                 f"no kernel is called '{name}'; allowed are {', '.join(catalogue.SERIES)}"
                 " and the cached releases that --list shows"
             )
+
+    def find(self, name: str, refresh: bool = False) -> Kernel:
+        """A series is looked up at the mirror once a day; a release must be in the cache."""
+        self.check_name(name)
+        if name not in catalogue.SERIES:
+            return self._cached_release(name)
+        series = catalogue.SERIES[name]
         with self._lock(series.name):
             known = self._last_lookup(series)
             if known and not refresh and self._lookup_age(series) < _LOOKUP_LIFETIME_SECONDS:
@@ -112,7 +118,7 @@ class Store:
             release = self._lookup_file(series).read_text().strip()
         except FileNotFoundError:
             return None
-        return next((k for k in self.cached() if k.release == release), None)
+        return self._cached_release(release)
 
     def _look_up(self, series: catalogue.Series) -> Kernel:
         """The newest kernel of the series that can really be fetched."""

@@ -1,0 +1,31 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note
+# run_in_vm.sh KERNEL MODULES TEST [NAME=VALUE]...: what vm_test runs, in Bazel's environment.
+# The guest gets the whole runfiles tree, so that the test finds everything where it expects it.
+set -eu
+kernel=$1 modules=$2 test=$3
+shift 3
+
+quote() {
+	printf "'%s' " "$(printf '%s' "$1" | sed "s/'/'\\\\''/g")"
+}
+
+tree=/runfiles
+out=$TEST_TMPDIR/out
+command="mkdir -p /tmp/test && cd $tree/$TEST_WORKSPACE && exec env \
+TEST_SRCDIR=$tree TEST_WORKSPACE=$TEST_WORKSPACE TEST_TMPDIR=/tmp/test \
+TEST_UNDECLARED_OUTPUTS_DIR=/out/files XML_OUTPUT_FILE=/out/test.xml BPFTUNE_REQUIRE_PRIVILEGED=1 \
+${TESTBRIDGE_TEST_ONLY:+GTEST_FILTER=$(quote "$TESTBRIDGE_TEST_ONLY")}"
+for variable in "$@"; do
+	command="$command $(quote "$variable")"
+done
+
+status=0
+PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=tools python3 -m vm_lib \
+	--time-limit $((TEST_TIMEOUT - 60)) --mod "$modules" --add "$TEST_SRCDIR:$tree" --out "$out" \
+	"$kernel" -- "mkdir /out/files; $command $(quote "./$test")" || status=$?
+
+# Bazel shows these as if the test had run here.
+if [ -f "$out/test.xml" ]; then cp "$out/test.xml" "$XML_OUTPUT_FILE"; fi
+if [ -d "$out/files" ]; then cp -r "$out/files/." "$TEST_UNDECLARED_OUTPUTS_DIR/"; fi
+exit $status

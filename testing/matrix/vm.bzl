@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note
+"""Tests that run in a virtual machine with a kernel of their own."""
+
+# What the link emulator and the network namespaces of our harness need.
+_MODULES = ["tun", "veth", "sch_netem", "sch_fq", "tcp_bbr"]
+
+def vm_test(name, kernel, test, data = [], modules = [], env = {}, tags = [], timeout = "long", **kwargs):
+    """Runs a test binary in a virtual machine, with the same files and folder as Bazel gives it.
+
+    The guest promises privileges: BPFTUNE_REQUIRE_PRIVILEGED=1, a test that cannot run fails.
+    A kernel that cannot be fetched, does not boot, or complains is a failure and says so.
+
+    no-sandbox        QEMU's kernel is in a cache in the home folder
+    requires-network  it is fetched there when it is not
+    external          rerun every time: the kernel is not among the inputs
+    exclusive         emulation takes a whole CPU, and tests have deadlines
+    requires-vm       to select: bazel test --test_tag_filters=-requires-vm //...
+
+    Args:
+      name: test name.
+      kernel: as tools/vm has it: 5.10, 6.1, 6.12, 6.18 or newest.
+      test: label of the test binary (a cc_test, or a cc_binary with testonly).
+      data: files it needs besides those of its own.
+      modules: kernel modules beyond the usual ones.
+      env: more environment variables for it.
+      tags: more tags.
+      timeout: Bazel's; a minute of it is kept for fetching the kernel.
+      **kwargs: passed to sh_test.
+    """
+    native.sh_test(
+        name = name,
+        srcs = ["//testing/matrix:run_in_vm.sh"],
+        args = [
+            kernel,
+            ",".join(_MODULES + modules),
+            "$(rootpath %s)" % test,
+        ] + ["%s=%s" % (key, env[key]) for key in sorted(env)],
+        data = data + [
+            test,
+            "//tools/vm_lib",
+        ],
+        tags = tags + [
+            "exclusive",
+            "external",
+            "no-sandbox",
+            "requires-network",
+            "requires-vm",
+        ],
+        timeout = timeout,
+        **kwargs
+    )

@@ -1,0 +1,4 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note
+# Runs every *_test.py of this folder; works in Bazel and by hand. Arguments go to unittest.
+cd "$(dirname "$0")/.." && exec python3 -B -m unittest discover -s vm_lib -t . -p '*_test.py' "$@"
