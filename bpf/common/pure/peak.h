@@ -16,20 +16,25 @@ struct peak {
 	__u64 noted_ns;
 };
 
-/* 2^-(elapsed/half_life) for elapsed < half_life, times 65536, within 0.3 %.
+/* 2^-(elapsed/half_life) for elapsed < half_life, times 65536, within 0.4 %.
  *
  * The parabola through the exact values at 0, 1/2 and 1:
- * 2^-x ~ 1 - x/2 - k*x*(1-x) with k = 3 - 2*sqrt(2) = 0.17157.
+ * 2^-x ~ 1 - x/2 - k*x*(1-x) with k = 3 - 2*sqrt(2) = 11244/65536. It falls all
+ * the way, and it is rounded once, at the end, so that the result does too.
  */
 PURE __u64 peak_factor_q16(__u64 elapsed_ns, __u64 half_life_ns)
 {
-	__u64 x = mul_div(elapsed_ns, 65536, half_life_ns); /* 0 .. 65535 */
-	__u64 bow = x * (65536 - x) >> 16;                  /* at most 2^14 */
+	__u64 x; /* elapsed/half_life, 0 .. 65535 of 65536 */
 
-	return 65536 - (x >> 1) - (11244 * bow >> 16); /* above 2^15 - 1 */
+	if (half_life_ns >> 48)
+		x = elapsed_ns / ((half_life_ns >> 16) + 1);
+	else
+		x = (elapsed_ns << 16) / half_life_ns;
+	/* below 2^47 + 2^44 */
+	return 65536 - ((x * (1ULL << 31) + 11244 * x * (65536 - x)) >> 32);
 }
 
-/* What is left of the peak. Within 0.3 % and 2 units of the exact exponential,
+/* What is left of the peak. Within 0.4 % and 2 units of the exact exponential,
  * never rising with time; 0 after 64 half-lives. A half-life of 0 forgets as
  * soon as time moves.
  */

@@ -15,7 +15,7 @@
  * clock; a clock that seems to go back counts as standing still.
  *
  * A BPF program defines __u32, __s32, __u64 and __s64 before it includes this
- * (bpf/common/kernel.bpf.h does).
+ * (bpf/common/types.h does).
  */
 #ifndef __bpf__
 #include <linux/types.h>
