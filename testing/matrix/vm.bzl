@@ -4,7 +4,16 @@
 # What the link emulator and the network namespaces of our harness need.
 _MODULES = ["tun", "veth", "sch_netem", "sch_fq", "tcp_bbr"]
 
-def vm_test(name, kernel, test, data = [], modules = [], env = {}, tags = [], timeout = "long", **kwargs):
+def vm_test(
+        name,
+        kernel,
+        test,
+        data = [],
+        modules = [],
+        env = {},
+        tags = [],
+        timeout = "long",
+        **kwargs):
     """Runs a test binary in a virtual machine, with the same files and folder as Bazel gives it.
 
     The guest promises privileges: BPFTUNE_REQUIRE_PRIVILEGED=1, a test that cannot run fails.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note
-"""Downloads packages with apt in a state of our own: nothing is installed, no system list changes."""
+"""Downloads packages with apt in a state of our own: nothing is installed or changed outside it."""
 
 import pathlib
 import subprocess
@@ -13,9 +13,10 @@ _APT_HELPER = "/usr/lib/apt/apt-helper"
 _INDEX_LIFETIME_SECONDS = 6 * 3600  # an index this fresh is not asked for again
 
 
-def _last_line(text: str) -> str:
-    lines = [line for line in text.splitlines() if line.strip()]
-    return lines[-1] if lines else "apt-get gave no reason"
+def _reason(output: str) -> str:
+    """apt-get's first error is the cause; its last one only says that there were some."""
+    errors = [line[3:] for line in output.splitlines() if line.startswith("E: ")]
+    return errors[0] if errors else output.strip() or "apt-get gave no reason"
 
 
 class Suite:
@@ -51,9 +52,15 @@ class Suite:
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
         )  # fmt: skip
 
-    def update(self) -> None:
-        """Brings the index up to date unless it is fresh. Fails when the mirror does not answer."""
-        if self._stamp.exists() and time.time() - self._stamp.stat().st_mtime < _INDEX_LIFETIME_SECONDS:
+    def _is_fresh(self) -> bool:
+        return (
+            self._stamp.exists()
+            and time.time() - self._stamp.stat().st_mtime < _INDEX_LIFETIME_SECONDS
+        )
+
+    def update(self, even_if_fresh: bool) -> None:
+        """Brings the index up to date. Fails when the mirror does not answer."""
+        if self._is_fresh() and not even_if_fresh:
             return
         mirror = apt_sources.system_mirror()
         if mirror is None:
@@ -68,7 +75,7 @@ class Suite:
         # Without --error-on a mirror that is down is only a warning, and apt-get succeeds.
         update = self._apt_get("--error-on=any", "update", cwd=self._state)
         if update.returncode:
-            raise fetch_failure(f"index of '{self.name}': {_last_line(update.stdout)}")
+            raise fetch_failure(f"index of '{self.name}': {_reason(update.stdout)}")
         self._stamp.touch()
 
     def kernel_packages(self) -> list[catalogue.Package]:
@@ -76,8 +83,8 @@ class Suite:
         packages: list[catalogue.Package] = []
         for path in (self._state / "state" / "lists").glob("*_Packages*"):
             # apt may keep its lists compressed; its own helper knows how.
-            index = subprocess.run([_APT_HELPER, "cat-file", path], stdout=subprocess.PIPE, check=True)
-            packages += catalogue.parse_index(index.stdout.decode())
+            index = subprocess.check_output([_APT_HELPER, "cat-file", path], text=True)
+            packages += catalogue.parse_index(index)
         return packages
 
     def download(self, candidate: catalogue.Candidate, folder: pathlib.Path) -> None:
@@ -88,4 +95,4 @@ class Suite:
         names = [f"{name}={candidate.version}" for name in candidate.packages]
         download = self._apt_get("download", *names, cwd=folder)
         if download.returncode:
-            raise fetch_failure(_last_line(download.stdout))
+            raise fetch_failure(_reason(download.stdout))

@@ -12,8 +12,8 @@ from vm_lib import version
 class Series:
     """A name for `tools/vm` and where its packages are.
 
-    Exact package names change with every security update, so there is a pattern. Suites are tried
-    in order and only as far as needed: an index of a main suite is 10 MB, the others are small.
+    Releases change with every security update, so there is a pattern. Suites are tried in order
+    and only as far as needed: an index of a main suite is 10 MB, the others are small.
     """
 
     name: str
@@ -22,14 +22,16 @@ class Series:
 
 
 # Debian's "cloud" kernels: a third of the size of the generic ones, and all that we need.
+_CLOUD = r"-cloud-amd64"
+
 SERIES = {
     series.name: series
     for series in (
-        Series("5.10", ("bullseye-security", "bullseye"), r"linux-image-5\.10\.0-\d+-cloud-amd64"),
-        Series("6.1", ("bookworm-security", "bookworm"), r"linux-image-6\.1\.0-\d+-cloud-amd64"),
-        Series("6.12", ("trixie-security", "trixie"), r"linux-image-6\.12\.[\d.]+\+deb13[\d.]*-cloud-amd64"),
-        Series("6.18", ("trixie-backports",), r"linux-image-6\.18\.[\d.]+\+deb13[\d.]*-cloud-amd64"),
-        Series("newest", ("trixie-backports",), r"linux-image-[\d.]+\+deb13[\d.]*-cloud-amd64"),
+        Series("5.10", ("bullseye-security", "bullseye"), r"5\.10\.0-\d+" + _CLOUD),
+        Series("6.1", ("bookworm-security", "bookworm"), r"6\.1\.0-\d+" + _CLOUD),
+        Series("6.12", ("trixie-security", "trixie"), r"6\.12\.\d+\+deb13[\d.]*" + _CLOUD),
+        Series("6.18", ("trixie-backports",), r"6\.18\.\d+\+deb13[\d.]*" + _CLOUD),
+        Series("newest", ("trixie-backports",), r"[\d.]+\+deb13[\d.]*" + _CLOUD),
     )
 }
 
@@ -78,7 +80,7 @@ def candidates(series: Series, index: Iterable[Package]) -> list[Candidate]:
     index = set(index)
     result = []
     for image in index:
-        if not re.fullmatch(series.pattern, image.name):
+        if not re.fullmatch("linux-image-" + series.pattern, image.name):
             continue
         parts = {
             kind: Package(f"linux-{kind}-{image.release}", image.version)

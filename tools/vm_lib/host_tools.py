@@ -4,6 +4,7 @@
 import pathlib
 import platform
 import shutil
+from collections.abc import Callable
 
 from vm_lib import apt, qemu
 from vm_lib.failure import misuse
@@ -31,13 +32,20 @@ def _is_static(program: pathlib.Path) -> bool:
     return b"/ld-linux" not in program.read_bytes()
 
 
-def check() -> None:
-    if platform.machine() != "x86_64":
-        raise misuse(f"guests take this machine's programs, so it must be x86_64, not {platform.machine()}")
-    packages = [package for program, package in _PROGRAMS.items() if not path_of(program).exists()]
-    if not apt.KEYRING.exists():
+def missing_packages(is_there: Callable[[pathlib.Path], bool]) -> list[str]:
+    """The Debian packages to install, as far as missing files show it."""
+    packages = [package for program, package in _PROGRAMS.items() if not is_there(path_of(program))]
+    if not is_there(apt.KEYRING):
         packages.append("debian-archive-keyring")
+    return packages
+
+
+def check() -> None:
+    """Fails with the command that helps."""
+    if platform.machine() != "x86_64":
+        raise misuse(f"guests take our programs, so this must be x86_64, not {platform.machine()}")
+    packages = missing_packages(pathlib.Path.exists)
     if "busybox-static" not in packages and not _is_static(path_of("busybox")):
-        packages.append("busybox-static")  # replaces the package 'busybox'
+        packages.append("busybox-static")  # Debian's 'busybox' is dynamic; this one replaces it
     if packages:
         raise misuse(f"missing on this machine; run: apt-get install {' '.join(packages)}")

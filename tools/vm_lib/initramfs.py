@@ -13,7 +13,7 @@ from vm_lib.failure import misuse
 _ELF = b"\x7fELF"
 _MERGED = {"bin": "usr/bin", "sbin": "usr/sbin", "lib": "usr/lib", "lib64": "usr/lib64"}
 _FOLDERS = (
-    "dev", "etc", "mnt", "out", "proc", "root", "run", "sys", "tmp", "var/lib", "var/log", "var/tmp",
+    "dev", "etc", "mnt", "out", "proc", "root", "run", "sys", "tmp", "var/lib", "var/log",
     "usr/bin", "usr/sbin", "usr/lib/busybox", "usr/lib/vm/modules", "usr/lib64", "usr/local/bin",
 )  # fmt: skip
 
@@ -27,7 +27,7 @@ def merged(path: str) -> str:
 
 
 def _libraries(program: pathlib.Path) -> list[str]:
-    """Absolute paths of the shared libraries, the dynamic linker included; none for a static one."""
+    """Absolute paths of the shared libraries, dynamic linker included; a static one has none."""
     ldd = subprocess.run(["ldd", program], capture_output=True, text=True, check=False)
     missing = re.findall(r"^\s*(\S+) => not found", ldd.stdout, re.MULTILINE)
     if missing:
@@ -91,8 +91,9 @@ class Initramfs:
         self._cpio.file(destination, data, executable=os.access(source, os.X_OK))
         if data.startswith(_ELF) and os.access(source, os.X_OK):
             for library in _libraries(source):
-                if merged(library) not in self._cpio:
-                    self._cpio.file(merged(library), pathlib.Path(library).read_bytes(), executable=True)
+                path = merged(library)
+                if path not in self._cpio:
+                    self._cpio.file(path, pathlib.Path(library).read_bytes(), executable=True)
 
     def finish(self) -> bytes:
         return self._cpio.finish()

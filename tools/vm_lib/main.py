@@ -19,7 +19,7 @@ _KEPT_CONSOLES = 20
 
 _DESCRIPTION = """\
 Boots a Debian kernel in QEMU (no KVM, nothing installed, no disk) and runs COMMAND in it as root.
-Output is passed on as it comes. One argument is a line for the shell; several are taken as they are.
+Output is passed on as it comes. One argument is a line for the shell, several are words.
 """
 _EPILOG = f"""\
 kernels: {', '.join(catalogue.SERIES)}, or a cached release that --list shows
@@ -68,11 +68,11 @@ def _parser() -> argparse.ArgumentParser:
         help="the guest's clock counts its instructions: results do not depend on our load,"
         " waiting takes no time")
     add("--out", type=pathlib.Path, metavar="DIR",
-        help="where to put the files the command leaves in /out (not after a crash or time limit)")
+        help="where to put the files the command leaves in /out; lost in a crash or time limit")
     add("--console", type=pathlib.Path, metavar="FILE",
         help="where to keep the kernel's messages (default: in the cache)")
     add("--cache", type=pathlib.Path, metavar="DIR",
-        default=os.environ.get("BPFTUNE_VM_CACHE") or pathlib.Path.home() / ".cache" / "bpftune-vm",
+        default=os.environ.get("BPFTUNE_VM_CACHE") or pathlib.Path.home() / ".cache/bpftune-vm",
         help="where kernels are kept (default $BPFTUNE_VM_CACHE or ~/.cache/bpftune-vm)")
     add("--refresh", action="store_true", help="ask the mirror now, not once a day")
     add("--list", action="store_true", help="show the kernels one can name, and the cached ones")
@@ -157,7 +157,7 @@ def _run(kernel: Kernel, options: argparse.Namespace, command: list[str]) -> int
         machine.initramfs.write_bytes(_pack(kernel, options, command))
         ending = qemu.run(machine, options.time_limit, _pass_on)
         if not machine.events.exists():  # it is made before the first instruction
-            raise Failure(Code.BOOT, f"boot: QEMU did not start: {ending.errors}")
+            raise misuse(f"QEMU does not start: {ending.errors}")
         events = verdict.parse_events(machine.events.read_text(errors="replace"))
         if options.out and events.sent:
             _keep_out(machine.out_archive, options.out)

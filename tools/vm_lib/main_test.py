@@ -35,9 +35,9 @@ class MisuseTest(unittest.TestCase):
 
 class CommandTest(unittest.TestCase):
     def test_everything_behind_the_first_dashes_is_the_command(self) -> None:
-        self.assertEqual(
-            main.split_command(["5.10", "--", "sh", "--", "--mem"]), (["5.10"], ["sh", "--", "--mem"])
-        )
+        own, command = main.split_command(["5.10", "--", "sh", "--", "--mem"])
+        self.assertEqual(own, ["5.10"])
+        self.assertEqual(command, ["sh", "--", "--mem"])
 
     def test_one_argument_is_a_line_for_the_shell_and_several_are_words(self) -> None:
         self.assertEqual(main.shell_line(["echo $HOME > /out/home"]), "echo $HOME > /out/home")

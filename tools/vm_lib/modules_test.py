@@ -16,7 +16,7 @@ def _module(depends: str) -> bytes:
 
 class DependenciesTest(unittest.TestCase):
     def test_are_read_from_modinfo(self) -> None:
-        self.assertEqual(modules.dependencies(_module("nf-conntrack,x_tables")), ["nf_conntrack", "x_tables"])
+        self.assertEqual(modules.dependencies(_module("nf-nat,x_tables")), ["nf_nat", "x_tables"])
         self.assertEqual(modules.dependencies(_module("")), [])
         self.assertEqual(modules.dependencies(b"no such field"), [])
 
@@ -24,9 +24,8 @@ class DependenciesTest(unittest.TestCase):
 class LoadOrderTest(unittest.TestCase):
     def test_each_module_once_and_after_what_it_needs(self) -> None:
         needs = {"top": ["left", "right"], "left": ["bottom"], "right": ["bottom"], "bottom": []}
-        self.assertEqual(
-            modules.load_order(["top", "left"], needs.__getitem__), ["bottom", "left", "right", "top"]
-        )
+        order = modules.load_order(["top", "left"], needs.__getitem__)
+        self.assertEqual(order, ["bottom", "left", "right", "top"])
 
     def test_a_dash_is_an_underscore(self) -> None:
         self.assertEqual(modules.load_order(["a-b", "a_b"], lambda _: []), ["a_b"])

@@ -37,7 +37,6 @@ class Ending:
 
     timed_out: bool
     seconds: float
-    exit_code: int
     errors: str
 
 
@@ -91,7 +90,7 @@ def run(machine: Machine, time_limit: float, on_output: Callable[[bytes], None])
                 _stop(process, at_once=timed_out)
             process.stdout.close()
         errors.seek(0)
-        return Ending(timed_out, time.monotonic() - started, process.returncode, errors.read().strip())
+        return Ending(timed_out, time.monotonic() - started, errors.read().strip())
 
 
 def _stop(process: subprocess.Popen[bytes], at_once: bool) -> None:

@@ -2,7 +2,7 @@
 """The kernels on this machine: fetched once, unpacked, and kept in a folder outside the tree.
 
     <cache>/apt/<suite>/               apt's private state
-    <cache>/kernels/<release>/         vmlinux, config, modules.builtin, modules/*.ko[.xz], kernel.json
+    <cache>/kernels/<release>/         kernel.json, vmlinux, config, modules.builtin, modules/
     <cache>/series/<name>              the release a name stood for when it was last looked up
 """
 
@@ -23,6 +23,7 @@ from collections.abc import Iterator
 
 from vm_lib import apt, catalogue, vmlinux
 from vm_lib.failure import Failure, fetch_failure, misuse
+from vm_lib.modules import normal_name
 
 _LOOKUP_LIFETIME_SECONDS = 24 * 3600  # how long a name keeps its meaning without asking the mirror
 
@@ -85,7 +86,7 @@ class Store:
             if known and not refresh and self._lookup_age(series) < _LOOKUP_LIFETIME_SECONDS:
                 return known
             try:
-                return self._look_up(series)
+                return self._look_up(series, refresh)
             except Failure as failure:
                 if known is None or refresh:
                     raise
@@ -120,19 +121,19 @@ class Store:
             return None
         return self._cached_release(release)
 
-    def _look_up(self, series: catalogue.Series) -> Kernel:
+    def _look_up(self, series: catalogue.Series, refresh: bool) -> Kernel:
         """The newest kernel of the series that can really be fetched."""
         problems = []
         for suite_name in series.suites:
             suite = apt.Suite(suite_name, self._cache / "apt" / suite_name)
             try:
-                suite.update()
+                suite.update(even_if_fresh=refresh)
             except Failure as failure:
                 problems.append(str(failure))
                 continue
             found = catalogue.candidates(series, suite.kernel_packages())
             if not found:
-                problems.append(f"'{suite_name}' lists no package like '{series.pattern}'")
+                problems.append(f"'{suite_name}' lists no release like '{series.pattern}'")
             for candidate in found:
                 kernel, problem = self._fetch(suite, candidate)
                 if kernel:
@@ -159,7 +160,7 @@ class Store:
                 suite.download(candidate, work)
                 unpack(sorted(work.glob("*.deb")), work / "kernel")
             except (Failure, ValueError) as problem:
-                note(f"{candidate.release} is listed but cannot be had ({problem}), trying the next")
+                note(f"{candidate.release} is listed but cannot be had: {problem}")
                 return None, str(problem)
             about = {"release": candidate.release, "version": candidate.version}
             (work / "kernel" / "kernel.json").write_text(json.dumps(about) + "\n")
@@ -171,30 +172,39 @@ class Store:
         return kernel, ""
 
 
+def place_of(name: str) -> str | None:
+    """Where a file of a kernel package is kept, besides the kernel itself; None: it is not."""
+    if re.fullmatch(r"config(-.*)?", name):
+        return "config"
+    if name == "modules.builtin":
+        return name
+    if re.fullmatch(r".*\.ko(\.xz)?", name):
+        return "modules/" + normal_name(name)
+    return None
+
+
 def unpack(packages: list[pathlib.Path], folder: pathlib.Path) -> None:
     """Keeps of the packages what a boot needs, in one flat folder.
 
     Files are taken by name, not by path: the layout has changed twice (modules left the image
     package in 6.19, everything moved below usr/lib/modules in 7.2).
     """
-    modules = folder / "modules"
-    modules.mkdir(parents=True)
+    (folder / "modules").mkdir(parents=True)
     for package in packages:
-        with subprocess.Popen(["dpkg-deb", "--fsys-tarfile", package], stdout=subprocess.PIPE) as deb:
+        command = ["dpkg-deb", "--fsys-tarfile", package]
+        with subprocess.Popen(command, stdout=subprocess.PIPE) as deb:
             with tarfile.open(fileobj=deb.stdout, mode="r|") as tar:
                 for member in tar:
-                    name = os.path.basename(member.name)
                     if not member.isfile():
                         continue
+                    name = os.path.basename(member.name)
                     if re.fullmatch(r"vmlinuz(-.*)?", name):
                         image = vmlinux.extract(tar.extractfile(member).read())
                         (folder / "vmlinux").write_bytes(image)
-                    elif re.fullmatch(r"config(-.*)?", name):
-                        (folder / "config").write_bytes(tar.extractfile(member).read())
-                    elif name == "modules.builtin":
-                        (folder / name).write_bytes(tar.extractfile(member).read())
-                    elif re.fullmatch(r".*\.ko(\.xz)?", name):
-                        (modules / name.replace("-", "_")).write_bytes(tar.extractfile(member).read())
+                        continue
+                    kept = place_of(name)
+                    if kept:
+                        (folder / kept).write_bytes(tar.extractfile(member).read())
         if deb.returncode:
             raise fetch_failure(f"'{package.name}' cannot be unpacked")
     if not (folder / "vmlinux").exists():

@@ -67,9 +67,15 @@ def complaints(console: str) -> list[str]:
     return [line.strip() for line in console.splitlines() if _COMPLAINT.search(line)]
 
 
-def _tail(console: str) -> str:
-    lines = [line.rstrip() for line in console.splitlines() if line.strip()]
-    return "\n".join("    " + line for line in lines[-_SHOWN_LINES:]) or "    (the console is empty)"
+def _shown(lines: list[str]) -> str:
+    return "\n".join("    " + line for line in lines) or "    (nothing)"
+
+
+def _end_of(console: str) -> str:
+    """The last lines; a stack trace may fill them, so what it is about comes first."""
+    lines = [line.strip() for line in console.splitlines() if line.strip()]
+    last = lines[-_SHOWN_LINES:]
+    return _shown([line for line in complaints(console)[:3] if line not in last] + last)
 
 
 def judge(events: Events, console: str, time_limit: float, timed_out: bool) -> Verdict:
@@ -78,18 +84,18 @@ def judge(events: Events, console: str, time_limit: float, timed_out: bool) -> V
         return Verdict(Code.BOOT, f"boot: a module does not load: {events.module_failure}")
     if events.started is None:
         how = f"within {time_limit:g} s" if timed_out else "before the machine stopped"
-        return Verdict(Code.BOOT, f"boot: no userspace {how}; the console ends with\n{_tail(console)}")
+        how = f"boot: no userspace {how}; the console says"
+        return Verdict(Code.BOOT, f"{how}\n{_end_of(console)}")
     found = complaints(console)
     if found:
         ending = "was still running" if events.status is None else f"ended with {events.status}"
-        shown = "\n".join("    " + line for line in found[:_SHOWN_LINES])
-        return Verdict(Code.KERNEL, f"kernel: it complained (the command {ending})\n{shown}")
+        how = f"kernel: it complained (the command {ending})"
+        return Verdict(Code.KERNEL, f"{how}\n{_shown(found[:_SHOWN_LINES])}")
     if events.status is None and timed_out:
         return Verdict(Code.TIME_LIMIT, f"time limit: still running after {time_limit:g} s")
     if events.status is None:
-        return Verdict(
-            Code.KERNEL, f"kernel: the machine stopped under the command; the console ends with\n{_tail(console)}"
-        )
+        how = "kernel: the machine stopped under the command; the console says"
+        return Verdict(Code.KERNEL, f"{how}\n{_end_of(console)}")
     if events.status:
         return Verdict(events.status, f"test: the command ended with {events.status}")
     return Verdict(0)

@@ -6,7 +6,7 @@ import re
 
 
 def _character_order(character: str) -> int:
-    """'~' before everything (7.3~rc7 is older than 7.3), then the end, then letters, then the rest."""
+    """'~' is before all (7.3~rc7 is older than 7.3), then come the end, letters, other signs."""
     if character == "~":
         return -1
     return ord(character) if character.isalpha() else ord(character) + 256
