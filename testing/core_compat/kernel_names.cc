@@ -14,6 +14,7 @@
 #include <string_view>
 
 // libbpf exports this; headers before 1.5 declare it under a name that is not in the library.
+// NOLINTNEXTLINE(bugprone-reserved-identifier): libbpf's way of naming
 extern "C" const void* btf_ext__get_raw_data(const btf_ext* records, __u32* size);
 
 namespace bpftune::testing {
