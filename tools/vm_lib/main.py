@@ -68,7 +68,7 @@ def _parser() -> argparse.ArgumentParser:
         help="the guest's clock counts its instructions: results do not depend on our load,"
         " waiting takes no time")
     add("--out", type=pathlib.Path, metavar="DIR",
-        help="where to put the files the command leaves in /out; lost in a crash or time limit")
+        help="where to put the files the command leaves in /out; lost on a crash or time limit")
     add("--console", type=pathlib.Path, metavar="FILE",
         help="where to keep the kernel's messages (default: in the cache)")
     add("--cache", type=pathlib.Path, metavar="DIR",
