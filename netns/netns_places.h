@@ -32,21 +32,23 @@ struct NetnsPlaces {
 // So much of a list is kept; about 2 MB of memory while it is looked at.
 inline constexpr size_t kMaxNetnsPlaces = 16384;
 
+// These fail if there is nothing to read them from: no /proc, no free descriptor.
+
 // The first process of each namespace, by process number.
-NetnsPlaces PlacesAtProcesses();
+Result<NetnsPlaces> PlacesAtProcesses();
 
 // The first thread of each namespace in which a thread is, but not the first thread of its process.
 // Looks at every thread of the machine: the last resort.
-NetnsPlaces PlacesAtThreads();
+Result<NetnsPlaces> PlacesAtThreads();
 
 // Every mount of a namespace that this mount namespace has, in the order they were made.
-NetnsPlaces PlacesAtMounts();
+Result<NetnsPlaces> PlacesAtMounts();
 
 // The same from the text of a /proc/PID/mountinfo.
 NetnsPlaces ParseNetnsMounts(std::string_view mountinfo);
 
 // Opens it, and makes sure that it still is the namespace with that inode number: a process number
-// is used again, a mount is covered by another. ESRCH if it is not.
+// is used again, a mount is covered by another. ENOENT if it is not.
 Result<UniqueFd> OpenPlace(const NetnsPlace& place);
 
 }  // namespace bpftune

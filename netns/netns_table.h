@@ -44,7 +44,7 @@ class NetnsTable {
 
   // Every namespace that a process, a thread or a mount holds (not those that only a descriptor or
   // a socket does). Enters each one: about 10 us.
-  NetnsList List() const;
+  Result<NetnsList> List() const;
 
   // "global ns" for kNoNetns and the initial namespace; else the best known of
   //   netns 'blue' (id 4711)
