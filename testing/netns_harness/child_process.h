@@ -16,6 +16,14 @@
 
 namespace bpftune::testing {
 
+// For what a child has to tell; both ends are closed by exec.
+struct Pipe {
+  UniqueFd read;
+  UniqueFd write;
+
+  static Result<Pipe> Create();
+};
+
 class ChildProcess {
  public:
   // Forks and calls `body` in the child; what it returns is the child's exit status. The process

@@ -34,8 +34,8 @@ struct DaemonExit {
 };
 
 struct DaemonOptions {
-  std::vector<std::string> environment;  // "NAME=value", in addition to ours
-  std::optional<Host> inside;            // the namespace to run in; our own if none
+  std::vector<std::string> environment = {};  // "NAME=value", in addition to ours
+  std::optional<Host> inside = {};            // the namespace to run in; our own if none
 };
 
 class Daemon {

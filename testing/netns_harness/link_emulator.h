@@ -11,17 +11,17 @@
 //
 // The devices speak IFF_VNET_HDR with TSO and, from Linux 6.2, USO: TCP hands over up to 64 KB as
 // one super-packet, which costs one read and one write. It crosses whole unless the queue or chance
-// hits one of its segments; then the pieces between the holes are cut out (packet.h).
+// hits one of its segments; then the pieces between the holes are cut out (packet.h). A piece is
+// delivered when its last bit has arrived.
 //
 // One thread does both directions, at SCHED_FIFO so that load on the machine does not become delay.
-// A thread and not a process, since what could disturb it is out of its way: its memory is mapped
-// beforehand and not inherited by children of the test (no copying after fork), and it waits for no
-// lock that another thread holds. In return Set and Statistics are plain calls.
+// A thread and not a process, because Set and Statistics are plain calls then, and what else the
+// test does hardly reaches it: children do not inherit its packet memory (so there is no copying
+// after fork), and it waits for no lock that another thread may hold.
 
-#include <atomic>
 #include <cstdint>
 #include <memory>
-#include <mutex>
+#include <string>
 #include <thread>
 
 #include "controller/result.h"
@@ -51,13 +51,15 @@ class LinkEmulator {
   LinkEmulator(UniqueFd tun_a, UniqueFd tun_b, UniqueFd stop, std::unique_ptr<LinkDirection> a_to_b,
                std::unique_ptr<LinkDirection> b_to_a);
   void Loop();
+  // Until a packet waits or is due; false when the emulator is to end.
+  bool WaitForWork();
 
   UniqueFd tun_a_;
   UniqueFd tun_b_;
   UniqueFd stop_;  // eventfd: readable when the thread is to end
   std::unique_ptr<LinkDirection> a_to_b_;
   std::unique_ptr<LinkDirection> b_to_a_;
-  std::atomic<bool> is_realtime_ = false;
+  bool is_realtime_ = false;
   std::thread thread_;
 };
 

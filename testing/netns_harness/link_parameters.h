@@ -3,12 +3,15 @@
 
 // What one direction of an emulated link is like, and what happened on it.
 
+#include <algorithm>
 #include <cstdint>
 
 namespace bpftune::testing {
 
 enum class Direction { kAToB, kBToA };
 
+// A burst of losses is counted in segments, not in time: it may hit a lone retransmission again and
+// again, and TCP then waits for seconds.
 struct LinkParameters {
   double rate_mbit = 0;      // bits of IP packets, 10^6 a second; 0: unlimited
   double delay_ms = 0;       // one way
@@ -17,7 +20,13 @@ struct LinkParameters {
   double queue_bdp = 1;      // drop-tail queue in units of rate x 2 x delay, at least 64 KiB
   uint64_t queue_bytes = 0;  // the queue in bytes, as it is; 0: queue_bdp decides
 
-  uint64_t QueueLimitBytes() const;
+  uint64_t QueueLimitBytes() const {
+    constexpr double kOneSuperPacket = 64 << 10;
+    if (queue_bytes != 0) return queue_bytes;
+    double bytes_per_ms = rate_mbit * 1000 / 8;
+    return static_cast<uint64_t>(
+        std::max(kOneSuperPacket, queue_bdp * bytes_per_ms * 2 * delay_ms));
+  }
 };
 
 // Counts since the link was made. A segment is what goes over a wire as one packet; TCP hands us

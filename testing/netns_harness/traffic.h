@@ -4,7 +4,8 @@
 // Traffic between two endpoints, and what it achieved. Port numbers are chosen by the kernel; every
 // wait has a deadline (10 s for a connection to be made). For a bulk transfer see bulk_flow.h.
 
-#include <cstdint>
+#include <cstddef>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -14,14 +15,14 @@
 
 namespace bpftune::testing {
 
-// A connected TCP pair, both ends non-blocking. `congestion_control` empty: the system's default.
+// A TCP connection, both ends non-blocking.
 struct TcpConnection {
   UniqueFd from;
   UniqueFd to;
 };
 struct TcpOptions {
   Family family = Family::kIpv4;
-  const char* congestion_control = nullptr;  // of the end that connects
+  std::string congestion_control = {};  // of both ends; empty: the system's default
   int receive_buffer_bytes = 0;  // SO_RCVBUF of the end that accepts, which ends its autotuning
   int send_buffer_bytes = 0;     // SO_SNDBUF of the end that connects, likewise
 };

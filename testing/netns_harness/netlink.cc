@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note
+#include "testing/netns_harness/netlink.h"
+
+#include <linux/if_addr.h>
+#include <net/if.h>
+#include <netlink/netlink.h>
+#include <netlink/route/addr.h>
+#include <netlink/route/link.h>
+#include <netlink/route/link/veth.h>
+#include <netlink/route/nexthop.h>
+#include <netlink/route/route.h>
+
+#include <functional>
+#include <memory>
+
+namespace bpftune::testing {
+namespace {
+
+template <auto put>
+struct Put {
+  template <typename Object>
+  void operator()(Object* object) const {
+    put(object);
+  }
+};
+using SocketPtr = std::unique_ptr<nl_sock, Put<nl_socket_free>>;
+using LinkPtr = std::unique_ptr<rtnl_link, Put<rtnl_link_put>>;
+using AddressPtr = std::unique_ptr<rtnl_addr, Put<rtnl_addr_put>>;
+using RoutePtr = std::unique_ptr<rtnl_route, Put<rtnl_route_put>>;
+using NlAddrPtr = std::unique_ptr<nl_addr, Put<nl_addr_put>>;
+
+// libnl has error numbers of its own, so its words go into the message.
+Status Outcome(int code, const std::string& doing) {
+  if (code >= 0) return Ok();
+  return Error(doing + ": " + nl_geterror(code));
+}
+
+Result<SocketPtr> OpenNetlink() {
+  SocketPtr socket(nl_socket_alloc());
+  if (!socket) return Error(ENOMEM, "making a netlink socket");
+  Status connected = Outcome(nl_connect(socket.get(), NETLINK_ROUTE), "opening a netlink socket");
+  if (!connected) return connected.error();
+  return socket;
+}
+
+Result<int> IndexOf(const std::string& device) {
+  int index = static_cast<int>(if_nametoindex(device.c_str()));
+  if (index == 0) return Error::FromErrno("looking up device '" + device + "'");
+  return index;
+}
+
+Result<NlAddrPtr> ParseAddress(const std::string& text) {
+  nl_addr* parsed = nullptr;
+  Status status =
+      Outcome(nl_addr_parse(text.c_str(), AF_UNSPEC, &parsed), "address '" + text + "'");
+  if (!status) return status.error();
+  return NlAddrPtr(parsed);
+}
+
+Status ChangeLink(const std::string& device, const std::string& doing,
+                  const std::function<void(rtnl_link*)>& describe) {
+  auto socket = OpenNetlink();
+  if (!socket) return socket.error();
+  auto index = IndexOf(device);
+  if (!index) return index.error();
+  LinkPtr now(rtnl_link_alloc());
+  LinkPtr change(rtnl_link_alloc());
+  rtnl_link_set_ifindex(now.get(), *index);
+  describe(change.get());
+  return Outcome(rtnl_link_change(socket->get(), now.get(), change.get(), 0),
+                 doing + " of '" + device + "'");
+}
+
+}  // namespace
+
+Status SetLinkUp(const std::string& device) {
+  return ChangeLink(device, "setting the state",
+                    [](rtnl_link* link) { rtnl_link_set_flags(link, IFF_UP); });
+}
+
+Status SetTransmitQueueLength(const std::string& device, unsigned packets) {
+  return ChangeLink(device, "setting the transmit queue",
+                    [packets](rtnl_link* link) { rtnl_link_set_txqlen(link, packets); });
+}
+
+Status AddAddress(const std::string& device, const std::string& address) {
+  auto socket = OpenNetlink();
+  if (!socket) return socket.error();
+  auto index = IndexOf(device);
+  if (!index) return index.error();
+  auto local = ParseAddress(address);
+  if (!local) return local.error();
+  AddressPtr request(rtnl_addr_alloc());
+  rtnl_addr_set_ifindex(request.get(), *index);
+  rtnl_addr_set_local(request.get(), local->get());
+  if (nl_addr_get_family(local->get()) == AF_INET6) {
+    rtnl_addr_set_flags(request.get(), IFA_F_NODAD);
+  }
+  return Outcome(rtnl_addr_add(socket->get(), request.get(), 0),
+                 "adding address '" + address + "' to '" + device + "'");
+}
+
+Status AddRoute(const std::string& prefix, const std::string& gateway) {
+  auto socket = OpenNetlink();
+  if (!socket) return socket.error();
+  auto destination = ParseAddress(prefix);
+  if (!destination) return destination.error();
+  auto via = ParseAddress(gateway);
+  if (!via) return via.error();
+  RoutePtr route(rtnl_route_alloc());
+  rtnl_route_set_dst(route.get(), destination->get());
+  rtnl_nexthop* hop = rtnl_route_nh_alloc();
+  rtnl_route_nh_set_gateway(hop, via->get());
+  rtnl_route_add_nexthop(route.get(), hop);  // the route owns it now
+  return Outcome(rtnl_route_add(socket->get(), route.get(), 0),
+                 "adding a route to '" + prefix + "' through '" + gateway + "'");
+}
+
+Status AddVethPair(const std::string& device, const std::string& peer_device, pid_t peer_pid) {
+  auto socket = OpenNetlink();
+  if (!socket) return socket.error();
+  return Outcome(rtnl_link_veth_add(socket->get(), device.c_str(), peer_device.c_str(), peer_pid),
+                 "adding the veth pair '" + device + "'");
+}
+
+}  // namespace bpftune::testing
