@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
+#include "testing/netns_harness/daemon.h"
 #include "testing/netns_harness/expect.h"
 #include "testing/netns_harness/traffic.h"
 #include "testing/privilege.h"
@@ -97,6 +98,16 @@ TEST(HostTest, CookieIsTheOneTheKernelGivesASocketInside) {
   if (one.cookie() == 0) GTEST_SKIP() << "this kernel has no SO_NETNS_COOKIE";
 
   EXPECT_NE(one.cookie(), other.cookie());
+}
+
+TEST(HostTest, ADaemonCanBeStartedInside) {
+  BPFTUNE_NEEDS_PRIVILEGE();
+  ASSERT_OK_AND_ASSIGN(Host host, Host::Create("container"));
+
+  ASSERT_OK_AND_ASSIGN(Daemon daemon, Daemon::Start("/bin/sh", {"-c", "readlink /proc/self/ns/net"},
+                                                    {.inside = host}));
+
+  EXPECT_TRUE(daemon.WaitForLine("net:\\[" + std::to_string(host.inode()) + "\\]", 10s));
 }
 
 TEST(VethPairTest, JoinsTwoHostsInBothFamilies) {
