@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
+#pragma once
+
+/*
+ * The kernel types that our programs touch, and nothing else. Kernel
+ * structures carry preserve_access_index: libbpf moves every access to where
+ * the field is on the running kernel, so only names matter here, not layout.
+ * //testing/core_compat holds each field against the running kernel's BTF.
+ *
+ * Contexts and constants at the end are user-space ABI: their layout and
+ * values are fixed by include/uapi/linux/bpf.h.
+ */
+#include "bpf/common/types.h"
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+struct rb_node;
+
+struct rb_root {
+	struct rb_node *rb_node;
+};
+
+struct minmax_sample {
+	__u32 v;
+};
+
+struct minmax {
+	struct minmax_sample s[3];
+};
+
+struct ns_common {
+	unsigned int inum;
+};
+
+struct netns_ipv4 {
+	int sysctl_tcp_wmem[3];
+	int sysctl_tcp_rmem[3];
+};
+
+/* net_cookie: u64 and set at creation since 5.12 (3d368ab87cf6); before that
+ * an atomic64_t that is zero until somebody asks. See netns.bpf.h. */
+struct net {
+	__u64 net_cookie;
+	struct ns_common ns;
+	struct netns_ipv4 ipv4;
+};
+
+typedef struct {
+	struct net *net;
+} possible_net_t;
+
+struct in6_addr {
+	union {
+		__u8 u6_addr8[16];
+	} in6_u;
+};
+
+struct sock_common {
+	__be32 skc_daddr;
+	unsigned short skc_family;
+	volatile unsigned char skc_state;
+	possible_net_t skc_net;
+	struct in6_addr skc_v6_daddr;
+};
+
+struct sock {
+	struct sock_common __sk_common;
+	int sk_rcvbuf;
+	int sk_sndbuf;
+	int sk_wmem_queued;
+	int sk_rcvlowat;
+	__u8 sk_userlocks : 4; /* a whole byte in some versions: read as a field */
+};
+
+struct tcp_options_received {
+	__u16 rcv_wscale : 4;
+};
+
+struct tcp_sock {
+	struct tcp_options_received rx_opt;
+	__u64 bytes_received;
+	__u64 bytes_acked;
+	__u32 delivered;
+	__u32 mss_cache;
+	__u32 srtt_us; /* smoothed round trip time << 3 */
+	struct minmax rtt_min;
+	__u32 snd_cwnd;
+	__u32 rcv_nxt;
+	__u32 copied_seq;
+	__u32 rcv_ooopack;
+	struct rb_root out_of_order_queue;
+	struct {
+		__u32 rtt_us; /* << 3 */
+	} rcv_rtt_est;
+	struct {
+		__u32 space;
+	} rcvq_space;
+};
+
+/* scaling_ratio: from 6.6 (dfa2f0483360); before that the sysctl
+ * tcp_adv_win_scale, which by default leaves half of the buffer. */
+struct tcp_sock___scaling {
+	__u8 scaling_ratio;
+};
+
+struct task_struct;
+struct nsproxy {
+	struct net *net_ns;
+};
+struct task_struct {
+	struct nsproxy *nsproxy;
+};
+
+struct bpf_iter_meta;
+struct bpf_map;
+
+struct bpf_iter__bpf_sk_storage_map {
+	struct bpf_iter_meta *meta;
+	struct bpf_map *map;
+	struct sock *sk;
+	void *value;
+};
+
+struct bpf_iter__bpf_map_elem {
+	struct bpf_iter_meta *meta;
+	struct bpf_map *map;
+	void *key;
+	void *value;
+};
+
+struct bpf_iter__tcp {
+	struct bpf_iter_meta *meta;
+	struct sock_common *sk_common;
+};
+
+#pragma clang attribute pop
+
+struct bpf_sock;
+
+/* include/uapi/linux/bpf.h */
+struct bpf_sock_ops {
+	__u32 op;
+	union {
+		__u32 args[4];
+		__u32 reply;
+		__u32 replylong[4];
+	};
+	__u32 family;
+	__u32 remote_ip4;
+	__u32 local_ip4;
+	__u32 remote_ip6[4];
+	__u32 local_ip6[4];
+	__u32 remote_port;
+	__u32 local_port;
+	__u32 is_fullsock;
+	__u32 snd_cwnd;
+	__u32 srtt_us;
+	__u32 bpf_sock_ops_cb_flags;
+	__u32 state;
+	__u32 rtt_min;
+	__u32 snd_ssthresh;
+	__u32 rcv_nxt;
+	__u32 snd_nxt;
+	__u32 snd_una;
+	__u32 mss_cache;
+	__u32 ecn_flags;
+	__u32 rate_delivered;
+	__u32 rate_interval_us;
+	__u32 packets_out;
+	__u32 retrans_out;
+	__u32 total_retrans;
+	__u32 segs_in;
+	__u32 data_segs_in;
+	__u32 segs_out;
+	__u32 data_segs_out;
+	__u32 lost_out;
+	__u32 sacked_out;
+	__u32 sk_txhash;
+	__u64 bytes_received;
+	__u64 bytes_acked;
+	struct bpf_sock *sk;
+};
+
+struct bpf_sysctl {
+	__u32 write;
+	__u32 file_pos;
+};
+
+enum {
+	BPF_MAP_TYPE_HASH = 1,
+	BPF_MAP_TYPE_ARRAY = 2,
+	BPF_MAP_TYPE_PERCPU_ARRAY = 6,
+	BPF_MAP_TYPE_SK_STORAGE = 24,
+	BPF_MAP_TYPE_RINGBUF = 27,
+};
+
+enum {
+	BPF_ANY = 0,
+	BPF_NOEXIST = 1,
+	BPF_F_NO_PREALLOC = 1,
+	BPF_SK_STORAGE_GET_F_CREATE = 1,
+	BPF_RB_NO_WAKEUP = 1,
+	BPF_RB_FORCE_WAKEUP = 2,
+};
+
+enum {
+	BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB = 4,
+	BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB = 5,
+};
+
+enum {
+	AF_INET = 2,
+	AF_INET6 = 10,
+	TCP_ESTABLISHED = 1,
+	SOL_SOCKET = 1,
+	SO_RCVLOWAT = 18,
+	/* sk_userlocks, include/net/sock.h */
+	SOCK_SNDBUF_LOCK = 1,
+	SOCK_RCVBUF_LOCK = 2,
+};
+
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_tracing.h>

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
+#pragma once
+
+/*
+ * The shared maps, as the objects see them. state_abi.h says what is in each
+ * and who alone may write it.
+ */
+#include "bpf/common/kernel.bpf.h"
+#include "bpf/common/request_abi.h"
+#include "bpf/common/state_abi.h"
+
+/* Filled by the controller before load. */
+const volatile __u16 tuner_id = 0;
+/* Row of a tunable -> first row of its feature set. */
+const volatile __u16 tuner_set_row[TUNER_MAX_TUNABLES] = {};
+/* Of this machine: what tcp_mem and udp_mem count in. */
+const volatile __u32 tuner_page_bytes = 4096;
+
+#define SHARED_HASH(map, key_type, value_type, entries) \
+	struct {                                        \
+		__uint(type, BPF_MAP_TYPE_HASH);        \
+		__uint(map_flags, BPF_F_NO_PREALLOC);   \
+		__uint(max_entries, entries);           \
+		__type(key, key_type);                  \
+		__type(value, value_type);              \
+	} map SEC(".maps")
+
+SHARED_HASH(tuner_owners, struct state_key, struct owner, STATE_MAX_ENTRIES);
+SHARED_HASH(tuner_published, struct state_key, struct published, STATE_MAX_ENTRIES);
+SHARED_HASH(tuner_pending, struct state_key, struct pending, STATE_MAX_ENTRIES);
+SHARED_HASH(tuner_orders, struct state_key, struct order, STATE_MAX_ENTRIES);
+SHARED_HASH(tuner_watched, struct watched_key, struct watched, WATCHED_MAX_ENTRIES);
+SHARED_HASH(tuner_scope, __u64, __u8, SCOPE_MAX_ENTRIES);
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, REQUESTS_BYTES);
+} tuner_requests SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, TUNERS_MAX);
+	__type(key, __u32);
+	__type(value, struct beat);
+} tuner_beats SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, TUNERS_MAX * TUNER_MAX_SAMPLES);
+	__type(key, __u32);
+	__type(value, struct sample);
+} tuner_samples SEC(".maps");
+
+static __always_inline struct state_key state_key_of(__u64 netns, __u16 row)
+{
+	struct state_key key = {
+		.netns = netns,
+		.tuner = tuner_id,
+		.row = row,
+	};
+
+	return key;
+}
+
+/* The administrator's, until somebody reclaims it. */
+static __always_inline bool is_yielded(__u64 netns, __u32 tunable)
+{
+	__u32 row = tunable & (TUNER_MAX_TUNABLES - 1);
+	struct state_key key = state_key_of(netns, tuner_set_row[row]);
+	struct owner *owner = bpf_map_lookup_elem(&tuner_owners, &key);
+
+	return owner && owner->generation != owner->reclaimed;
+}
+
+/* A sampled number, or 0 while it could not be read. */
+static __always_inline __u64 sample_value(__u32 row)
+{
+	__u32 key = tuner_id * TUNER_MAX_SAMPLES + row;
+	struct sample *sample = bpf_map_lookup_elem(&tuner_samples, &key);
+
+	return sample && sample->valid ? sample->value : 0;
+}
+
+static __always_inline struct beat *own_beat(void)
+{
+	__u32 key = tuner_id;
+
+	return bpf_map_lookup_elem(&tuner_beats, &key);
+}

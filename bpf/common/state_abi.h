@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
+#pragma once
+
+/*
+ * The shared maps: their names, keys and values. The controller creates them
+ * (controller/shared_maps.cc) and gives them to every object, so each map is
+ * declared twice, here and in state.bpf.h, and compared at load.
+ *
+ * A user-space update replaces a whole hash value. That is why every map has
+ * exactly one writer, named beside it.
+ */
+#include "bpf/common/tuner_abi.h"
+
+#define MAP_REQUESTS "tuner_requests"
+#define MAP_OWNERS "tuner_owners"
+#define MAP_WATCHED "tuner_watched"
+#define MAP_ORDERS "tuner_orders"
+#define MAP_PUBLISHED "tuner_published"
+#define MAP_PENDING "tuner_pending"
+#define MAP_BEATS "tuner_beats"
+#define MAP_SAMPLES "tuner_samples"
+#define MAP_SCOPE "tuner_scope"
+
+#define REQUESTS_BYTES (64 * 1024)
+/* (namespace, tunable) pairs that can be tuned at once. */
+#define STATE_MAX_ENTRIES 4096
+#define WATCHED_MAX_ENTRIES 256
+#define SCOPE_MAX_ENTRIES 256
+#define TUNERS_MAX 64
+
+/* Key of everything that belongs to one tunable, or one feature set of
+ * tunables, in one namespace. For a set, `row` is its first tunable. */
+struct state_key {
+	__u64 netns; /* 0: global */
+	__u16 tuner;
+	__u16 row;
+	__u32 reserved;
+};
+
+/*
+ * tuner_owners: {namespace, set} -> who owns it. Writer: BPF (the sysctl
+ * watcher). No entry: nobody wrote but us. The administrator owns the set
+ * while generation != reclaimed. A foreign write replaces the whole entry, so
+ * the numbers are never torn; a reclaim stores into `reclaimed` alone, so it
+ * can lose against a foreign write but never undo one.
+ */
+struct owner {
+	__u64 generation; /* foreign writes so far */
+	__u64 reclaimed;  /* the generation that was given back to us */
+	__u64 time_ns;
+	__u16 row;   /* which tunable of the set was written */
+	__u16 count; /* how many of `values` were written */
+	__u32 pid;
+	__s64 values[TUNER_MAX_VALUES]; /* what the administrator wrote */
+	__s64 before[TUNER_MAX_VALUES]; /* what the file held at that moment */
+};
+
+/* tuner_watched: sysctl name as the kernel gives it ("net/ipv4/tcp_rmem") ->
+ * who wants to know. Writer: the controller. */
+#define WATCHED_NAME_LEN 48
+struct watched_key {
+	char name[WATCHED_NAME_LEN];
+};
+
+struct watched {
+	__u16 tuner;
+	__u16 row;     /* the tunable */
+	__u16 set_row; /* first tunable of its set */
+	__u16 values;
+	__u32 flags; /* TUNABLE_PER_NETNS */
+	__u32 reserved;
+};
+
+/*
+ * tuner_orders: {namespace, set} -> what the controller wants done to the
+ * owner. Writer: the controller; the watcher's pulse carries them out, the
+ * controller then deletes them. `generation` guards against a foreign write
+ * in between: an order for another generation is void.
+ */
+enum order_kind {
+	ORDER_RECLAIM = 1, /* the set is ours again */
+	ORDER_YIELD = 2,   /* found by comparing: the set is the administrator's */
+};
+
+struct order {
+	__u32 kind;
+	__u16 row;
+	__u16 count;
+	__u64 generation;
+	__s64 values[TUNER_MAX_VALUES];
+	__s64 before[TUNER_MAX_VALUES];
+};
+
+/* tuner_published: {namespace, tunable} -> what we did last. Writer: the
+ * controller. */
+struct published {
+	__s64 baseline[TUNER_MAX_VALUES]; /* before our first write */
+	__s64 last[TUNER_MAX_VALUES];	  /* our last write, as read back */
+	__u64 time_ns;			  /* of that write */
+	__u32 writes;
+	__u32 refused;	   /* requests refused since the last write */
+	__u64 refused_ns;  /* when the last refusal happened */
+};
+
+/* tuner_pending: {namespace, tunable} -> the one request in flight. Inserted
+ * by the pulse (BPF_NOEXIST), deleted by the controller. */
+struct pending {
+	__u64 time_ns;
+	__u32 sequence;
+	__u32 reserved;
+};
+
+/*
+ * tuner_beats: tuner -> when it wants its pulse. Writer: BPF (the pulse; an
+ * event may clear `asleep`). 0 ms: not before an event wakes it.
+ */
+struct beat {
+	__u32 period_ms;
+	__u32 asleep; /* the pulse rests for long; the next event is to wake it */
+};
+
+/* Shortest pause between two pulses of a tuner, whoever asks. */
+#define BEAT_MIN_MS 100
+
+/* tuner_samples: tuner * TUNER_MAX_SAMPLES + row -> value. Writer: the
+ * controller. `valid` is 0 until it could be read. */
+struct sample {
+	__u64 value;
+	__u64 valid;
+};
+
+ABI_ASSERT(sizeof(struct state_key) == 16);
+ABI_ASSERT(sizeof(struct owner) == 80);
+ABI_ASSERT(sizeof(struct watched) == 16);
+ABI_ASSERT(sizeof(struct order) == 64);
+ABI_ASSERT(sizeof(struct published) == 72);
+ABI_ASSERT(sizeof(struct pending) == 16);
+ABI_ASSERT(sizeof(struct beat) == 8);
+ABI_ASSERT(sizeof(struct sample) == 16);

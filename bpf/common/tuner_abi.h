@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
+#pragma once
+
+/*
+ * How a tuner describes itself.
+ *
+ * Each tuner object carries one variable `tuner` in section .rodata.tuner: a
+ * struct tuner_header and, behind it, tables of fixed-size records. The
+ * controller reads them before it loads the object; they stay in the kernel,
+ * so `bpftool map dump name .rodata.tuner` describes a running tuner.
+ *
+ * Text is char[N], never a pointer: libbpf does not relocate data sections, so
+ * a pointer would load without complaint and read as an offset.
+ *
+ * A reader walks each table by the record size found in the header. A longer
+ * record (newer object) is read as far as it is known, a shorter one (older
+ * object) is filled up with zeros. Another major number is refused.
+ */
+#include "bpf/common/types.h"
+
+#define TUNER_SECTION ".rodata.tuner"
+#define TUNER_MAGIC 0x52454e5554465042ULL /* "BPFTUNER" */
+#define TUNER_ABI_MAJOR 1
+#define TUNER_ABI_MINOR 0
+
+/* The most records of a kind that one tuner may have. */
+#define TUNER_MAX_TUNABLES 16
+#define TUNER_MAX_SCENARIOS 16
+#define TUNER_MAX_SAMPLES 16
+#define TUNER_MAX_COUNTERS 32
+#define TUNER_MAX_HOOKS 16
+
+/* A tunable has at most this many values (tcp_rmem: min, default, max). */
+#define TUNER_MAX_VALUES 3
+
+struct tuner_table {
+	__u32 offset;	   /* bytes from the start of the header */
+	__u16 record_size; /* bytes */
+	__u16 count;
+};
+
+struct tuner_header {
+	__u64 magic;
+	__u16 major;
+	__u16 minor;
+	__u32 header_size;
+	char name[16];	   /* also the name of the object file */
+	char summary[104]; /* one line */
+	struct tuner_table tunables;
+	struct tuner_table scenarios;
+	struct tuner_table samples;
+	struct tuner_table counters;
+	struct tuner_table hooks;
+};
+
+/* tuner_tunable.flags */
+#define TUNABLE_PER_NETNS 0x1 /* every network namespace has its own value */
+
+/* Something the tuner may ask to have changed. */
+struct tuner_tunable {
+	char name[48];	 /* sysctl, "net.ipv4.tcp_rmem" */
+	char labels[48]; /* of the values, "min default max" */
+	char set[16];	 /* tunables of one set are yielded together */
+	__u32 values;	 /* 1 .. TUNER_MAX_VALUES */
+	__u32 flags;
+	__s64 min; /* no value below it is ever written ... */
+	__s64 max; /* ... nor above it */
+};
+
+/* Something that can be seen, and the words for it. */
+struct tuner_scenario {
+	char id[32];	      /* a fact about the system: RECEIVE_WINDOW_LIMITED */
+	char name[64];	      /* how the log calls it */
+	char description[96]; /* one sentence, behind the name */
+	char reason[96];      /* "Due to <reason> change ..." */
+	/* The numbers behind it. Slots: {tunable} {old} {new} {netns} {peer}
+	 * {arg0} .. {arg3}; no others. */
+	char evidence[288];
+};
+
+/* tuner_sample.kind */
+enum tuner_sample_kind {
+	SAMPLE_SYSCTL = 1, /* source: sysctl; field: index of the value, "2" */
+	SAMPLE_KEYED = 2,  /* source: file; field: "TCP mem" in "TCP: a 1 mem 2" */
+	SAMPLE_PAIRED = 3, /* source: file; field: "TcpExt ListenDrops" of line pairs */
+};
+
+/* A number BPF cannot read, sampled by the controller before the pulse. */
+struct tuner_sample {
+	char source[48];
+	char field[32];
+	__u32 kind;
+	__u32 every_ms; /* not read more often than this */
+};
+
+/* One cell of the tuner's map `counts`, printed in the summary unless zero. */
+struct tuner_counter {
+	char text[64]; /* "flows seen" */
+};
+
+/* tuner_hook.kind: what the controller does with the programs of a hook */
+enum tuner_hook_kind {
+	HOOK_EVENT = 1,	   /* attached; the kernel runs it */
+	HOOK_PULSE = 2,	   /* run at the tuner's beat (state_abi.h) */
+	HOOK_PERIODIC = 3, /* run every period_ms */
+	HOOK_VISIT = 4,	   /* run inside a namespace when the tuner asks */
+};
+
+/* tuner_hook.flags */
+#define HOOK_REQUIRED 0x1 /* without it the tuner has nothing to do */
+
+/*
+ * A place from which the tuner watches or acts. Programs whose name begins
+ * with "<name>__" are alternatives for it, in the order of the source; the
+ * first that really loads and attaches is used.
+ */
+struct tuner_hook {
+	char name[16];
+	char loss[104]; /* what is lost when no alternative works */
+	__u32 kind;
+	__u32 flags;
+	__u32 period_ms; /* HOOK_PERIODIC only */
+	__u32 reserved;
+};
+
+ABI_ASSERT(sizeof(struct tuner_table) == 8);
+ABI_ASSERT(sizeof(struct tuner_header) == 176);
+ABI_ASSERT(sizeof(struct tuner_tunable) == 136);
+ABI_ASSERT(sizeof(struct tuner_scenario) == 576);
+ABI_ASSERT(sizeof(struct tuner_sample) == 88);
+ABI_ASSERT(sizeof(struct tuner_counter) == 64);
+ABI_ASSERT(sizeof(struct tuner_hook) == 136);

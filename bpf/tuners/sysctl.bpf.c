@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note
+/*
+ * sysctl: sees every write of a tunable that some tuner uses, and keeps the
+ * owners: what the administrator has written is the administrator's.
+ *
+ * The hook (cgroup/sysctl) runs before the kernel's handler, without a lock,
+ * for writes that may still fail, with the raw text, and in the namespace of
+ * the writer. So it parses the text as the handler will (proc_dointvec: each
+ * number in base 8, 10 or 16, as many as there are) and the current value too.
+ * Equal, or not a number: nothing happens. Otherwise the writer becomes the
+ * owner, before the write takes effect; the daemon's own write to what the
+ * administrator owns is refused here, by the kernel itself, unless it is the
+ * administrator's own numbers being put back. What remains, a write of ours
+ * that passed the hook before the administrator's did, the applier finds by
+ * comparing generations. controller/override_model_test.cc checks the protocol
+ * over all interleavings.
+ *
+ * What cannot be known here: whether the write will succeed, and, for a
+ * descriptor opened in another namespace, where it goes. Hence `before`: the
+ * controller compares, and orders a reclaim where nothing was overridden.
+ *
+ * The daemon is whoever runs our pulse; so a daemon in a pid namespace of its
+ * own is recognised too.
+ */
+#include "bpf/common/tuner.bpf.h"
+#include "policies/sysctl.policy.h"
+TUNER_DEFINE(SYSCTL, "sysctl", "sees who else writes the tunables in use, and yields to them");
+
+#include "bpf/common/request.bpf.h"
+
+#define TEXT_LEN 64   /* room for three numbers; power of two */
+#define NUMBER_LEN 20 /* -9223372036854775808 */
+
+__u32 daemon_tgid; /* 0: not known yet */
+
+struct vector {
+	__s64 values[TUNER_MAX_VALUES];
+	__u32 count;
+};
+
+/*
+ * The numbers at the start of `text`, at most `most`. Like the kernel's
+ * handler it stops at the first thing that is no number; what came before
+ * counts. bpf_strtol skips leading blanks and knows the kernel's bases.
+ */
+static __always_inline void parse(const char *text, __u32 most, struct vector *out)
+{
+	__u32 offset = 0;
+
+	out->count = 0;
+	for (int i = 0; i < TUNER_MAX_VALUES; i++) {
+		long value = 0;
+		long length;
+
+		if ((__u32)i >= most || offset >= TEXT_LEN)
+			break;
+		length = bpf_strtol(text + (offset & (TEXT_LEN - 1)), NUMBER_LEN, 0, &value);
+		if (length <= 0 || length > NUMBER_LEN)
+			break;
+		out->values[i] = value;
+		out->count = i + 1;
+		offset += length;
+	}
+}
+
+static __always_inline bool same_start(const __s64 *a, const __s64 *b, __u32 count)
+{
+	for (int i = 0; i < TUNER_MAX_VALUES; i++)
+		if ((__u32)i < count && a[i] != b[i])
+			return false;
+	return true;
+}
+
+static __always_inline bool is_owned(const struct owner *owner)
+{
+	return owner && owner->generation != owner->reclaimed;
+}
+
+static __always_inline void tell(const struct watched *watched, __u64 netns,
+				 const struct owner *owner)
+{
+	struct request *request = request_begin(REQUEST_OVERRIDE, netns);
+
+	if (!request)
+		return;
+	request->tuner = watched->tuner;
+	request->tunable = watched->row;
+	request->mask = owner->count;
+	request->pid = owner->pid;
+	request->evidence[0] = owner->generation;
+	__builtin_memcpy(request->seen, owner->before, sizeof(request->seen));
+	__builtin_memcpy(request->wanted, owner->values, sizeof(request->wanted));
+	bpf_get_current_comm(request->comm, sizeof(request->comm));
+	request_send(request, RING_WAKE);
+}
+
+static __always_inline void take_over(const struct watched *watched, const struct state_key *key,
+				      const struct owner *old, const struct vector *written,
+				      const struct vector *current)
+{
+	struct owner owner = {
+		.generation = old ? old->generation + 1 : 1,
+		.reclaimed = old ? old->reclaimed : 0,
+		.time_ns = bpf_ktime_get_ns(),
+		.row = watched->row,
+		.count = written->count,
+		.pid = bpf_get_current_pid_tgid() >> 32,
+	};
+
+	__builtin_memcpy(owner.values, written->values, sizeof(owner.values));
+	__builtin_memcpy(owner.before, current->values, sizeof(owner.before));
+	if (bpf_map_update_elem(&tuner_owners, key, &owner, BPF_ANY))
+		count(COUNT_STATE_FULL);
+	count(COUNT_WRITES);
+	tell(watched, key->netns, &owner);
+}
+
+/* 1: let the write through, 0: refuse it (EPERM). */
+SEC("?cgroup/sysctl")
+int watch__cgroup(struct bpf_sysctl *ctx)
+{
+	char text[TEXT_LEN + NUMBER_LEN] = {};
+	struct task_struct *task;
+	struct watched_key name = {};
+	struct watched *watched;
+	struct vector written = {};
+	struct vector current = {};
+	struct state_key key = {};
+	struct owner *owner;
+	bool by_daemon;
+
+	/* Text that does not start at 0 is ignored by the handler too. */
+	if (!ctx->write || ctx->file_pos ||
+	    bpf_sysctl_get_name(ctx, name.name, sizeof(name.name), 0) <= 0)
+		return 1;
+	watched = bpf_map_lookup_elem(&tuner_watched, &name);
+	if (!watched)
+		return 1;
+
+	if (watched->flags & TUNABLE_PER_NETNS) {
+		task = (struct task_struct *)bpf_get_current_task();
+		key.netns = BPF_CORE_READ(task, nsproxy, net_ns, ns.inum);
+		if (!tuner_netns_by_inode)
+			key.netns = BPF_CORE_READ(task, nsproxy, net_ns, net_cookie);
+		if (!netns_in_scope(key.netns))
+			return 1;
+	}
+	key.tuner = watched->tuner;
+	key.row = watched->set_row;
+	by_daemon = bpf_get_current_pid_tgid() >> 32 == daemon_tgid && daemon_tgid;
+	owner = bpf_map_lookup_elem(&tuner_owners, &key);
+	if (by_daemon && !is_owned(owner))
+		return 1;
+
+	/* A text that does not fit is no three numbers. */
+	if (bpf_sysctl_get_new_value(ctx, text, TEXT_LEN) > 0)
+		parse(text, watched->values, &written);
+	if (by_daemon) {
+		if (owner->row == watched->row && written.count == owner->count &&
+		    same_start(written.values, owner->values, written.count))
+			return 1;
+		count(COUNT_DENIED);
+		return 0;
+	}
+	if (!written.count) {
+		count(COUNT_NOT_NUMBERS);
+		return 1;
+	}
+	__builtin_memset(text, 0, sizeof(text));
+	if (bpf_sysctl_get_current_value(ctx, text, TEXT_LEN) > 0)
+		parse(text, watched->values, &current);
+	if (current.count >= written.count &&
+	    same_start(written.values, current.values, written.count)) {
+		count(COUNT_SAME);
+		return 1;
+	}
+	take_over(watched, &key, owner, &written, &current);
+	return 1;
+}
+
+/*
+ * Carries out what the controller ordered, and learns who the daemon is. The
+ * controller runs it before its first write and with each new order.
+ */
+SEC("?iter/bpf_map_elem")
+int orders__tuner_orders(struct bpf_iter__bpf_map_elem *ctx)
+{
+	struct state_key *key_in_map = ctx->key;
+	struct order *order = ctx->value;
+	struct owner yielded = {};
+	struct state_key key;
+	struct owner *owner;
+	__u64 generation;
+
+	daemon_tgid = bpf_get_current_pid_tgid() >> 32;
+	if (!key_in_map || !order)
+		return 0;
+	key = *key_in_map;
+	owner = bpf_map_lookup_elem(&tuner_owners, &key);
+	generation = owner ? owner->generation : 0;
+	if (order->generation != generation)
+		return 0; /* somebody wrote in between: that counts */
+	if (order->kind == ORDER_RECLAIM) {
+		/* This field alone: whatever a foreign write replaces at this
+		 * moment, it does not lose. */
+		if (owner)
+			owner->reclaimed = generation;
+	} else if (order->kind == ORDER_YIELD) {
+		yielded.generation = generation + 1;
+		yielded.reclaimed = owner ? owner->reclaimed : 0;
+		yielded.time_ns = bpf_ktime_get_ns();
+		yielded.row = order->row;
+		yielded.count = order->count;
+		__builtin_memcpy(yielded.values, order->values, sizeof(yielded.values));
+		__builtin_memcpy(yielded.before, order->before, sizeof(yielded.before));
+		if (bpf_map_update_elem(&tuner_owners, &key, &yielded, BPF_ANY))
+			count(COUNT_STATE_FULL);
+	}
+	return 0;
+}

@@ -1,0 +1,610 @@
+// SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note
+/*
+ * tcp_buffer: how large TCP's buffers may become.
+ *
+ * The kernel sizes the buffers of each connection itself, up to
+ * net.ipv4.tcp_rmem[2] and tcp_wmem[2]. A connection can have no more in
+ * flight than its buffers hold, so on a long fast path the limit is the speed:
+ * with the old default of 6 MB, 1 Gbit/s over 100 ms ends at a third of it.
+ * Set generously instead, every connection may fill the queue of its
+ * bottleneck, and hundreds of them all memory.
+ *
+ * What is observed. No program sits on the path of a packet. Socket-ops gives
+ * each connection a storage when it is established; a sweep over that storage
+ * map, ten times a second while something happens and at most once a second
+ * otherwise, reads what the kernel has measured in tcp_sock anyway. A
+ * connection that has not moved since the last look costs three loads.
+ *
+ * How it is decided (tcp_buffer_logic.h). A connection is held back by a
+ * tunable when its buffer has reached the cap and the other side of the story
+ * agrees: a sender must have filled it while its congestion window would take
+ * more, a receiver's application must read promptly. What it needs is what the
+ * path holds, rate times *shortest* round trip, with headroom; so a queue that
+ * our own buffer fills does not count as need. At the end of a sweep each
+ * namespace takes one decision per tunable, for the connection that needs
+ * most: raise to a quarter over the need, at most doubling, never over a share
+ * of what the kernel grants TCP (tcp_mem). It does not raise while TCP memory
+ * is short, nor for a connection that already keeps a queue standing, unless
+ * latency has been seen not to follow the buffer.
+ *
+ * Down it goes when round trips follow the buffer (r >= 0.9, and two and a half
+ * times the shortest), never below what connections need; and step by step to
+ * where we found it, when nothing has needed the upper half for ten minutes.
+ *
+ * What cannot be known. The need of a connection that is held back is known
+ * from below only, hence doubling. The window scale of a connection is fixed
+ * in its SYN: past 65535 << scale only new connections profit. Whether the
+ * peer's buffers are the limit cannot be seen; then the need stays below the
+ * cap and nothing is raised.
+ *
+ * A receive buffer can stop following raises: the kernel's autotuning grows it
+ * only when more was copied in a round trip than ever before, and a full
+ * window makes both equal. The visit program then raises SO_RCVLOWAT to the
+ * most and puts it back at once, which makes the kernel (tcp_set_rcvlowat(),
+ * since 6.1 from BPF) enlarge the buffer without ending its autotuning.
+ * Sockets that use SO_RCVLOWAT themselves are left alone.
+ *
+ * How it fails. Without storage (no memory) a connection is not seen. Without
+ * the visit hook a stalled connection stays as it is. A request that finds the
+ * ring full is counted and made again by the next sweep. When the daemon dies,
+ * its programs and storage go with it; the values stay.
+ */
+#include "bpf/common/tuner.bpf.h"
+#include "policies/tcp_buffer.policy.h"
+TUNER_DEFINE(TCP_BUFFER, "tcp_buffer", "sizes TCP's buffers by what the paths in use really hold");
+
+#include "bpf/common/pure/learning.h"
+#include "bpf/common/request.bpf.h"
+#include "bpf/tuners/tcp_buffer_logic.h"
+
+#define BEAT_FAST_MS 100  /* while something is held back, or new */
+#define BEAT_BUSY_MS 1000 /* while connections carry data */
+#define BEAT_IDLE_MS 2000 /* while connections exist */
+#define SECOND_NS 1000000000ULL
+
+/* Half of a need is forgotten in this time. */
+const volatile __u64 cfg_need_half_life_ns = 600 * SECOND_NS;
+/* A maximum comes down when its upper half was not needed for so long. */
+const volatile __u64 cfg_unneeded_ns = 600 * SECOND_NS;
+/* After a step down for latency: time for new connections to show it. */
+const volatile __u64 cfg_latency_hold_ns = 10 * SECOND_NS;
+/* After a request was refused. */
+const volatile __u64 cfg_refused_hold_ns = 10 * SECOND_NS;
+/* Moves further apart than this say nothing about each other. */
+const volatile __u64 cfg_learning_horizon_ns = 3600 * SECOND_NS;
+
+/* The connections. Key: socket; written by the sweep and the visit, which the
+ * daemon's one thread runs; goes with the socket. Without memory for it, the
+ * connection is not seen. */
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct flow);
+} flows SEC(".maps");
+
+/* What was learned about one tunable in one namespace. */
+struct learning {
+	struct learning_step step;
+	struct correlation latency;
+	struct peak need;
+	__u64 needed_ns;     /* when the upper half was last needed */
+	__u64 hold_until_ns; /* no move before: the last one must show first */
+	__u32 sequence;
+	__u32 bloated_sweeps; /* in a row */
+	__u32 netns_inode;
+	__u32 reserved;
+	__s64 seen[TUNER_MAX_VALUES];
+	struct demand demand;
+};
+
+/* Key: namespace and tunable. Written by the sweep and the decay only. When it
+ * is full (counted), further namespaces are not tuned. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, STATE_MAX_ENTRIES);
+	__type(key, struct state_key);
+	__type(value, struct learning);
+} learning SEC(".maps");
+
+/* The sweep under way. Only the daemon's thread runs it. */
+#define TOUCHED_MAX 64 /* further namespaces get their turn in the next sweep */
+struct {
+	__u64 number;
+	__u32 sockets;
+	__u32 moving;
+	__u32 urgent; /* connections to look at again soon */
+	__u32 touched;
+	struct state_key keys[TOUCHED_MAX];
+} sweep;
+
+struct learning blank_learning; /* too large for the stack */
+bool visits_are_vain;		/* SO_RCVLOWAT does nothing on this kernel */
+
+/* ---- seeing connections ------------------------------------------------- */
+
+SEC("?sockops")
+int flow__sockops(struct bpf_sock_ops *ctx)
+{
+	struct bpf_sock *sk;
+
+	if (ctx->op != BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB &&
+	    ctx->op != BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB)
+		return 1;
+	sk = ctx->sk;
+	if (sk)
+		bpf_sk_storage_get(&flows, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+	wake_pulse();
+	return 1;
+}
+
+/* A receive buffer grows: a connection has become busy (6.16 and later). */
+SEC("?tp_btf/tcp_rcvbuf_grow")
+int BPF_PROG(grow__tp_btf, struct sock *sk)
+{
+	wake_pulse();
+	return 0;
+}
+
+SEC("?raw_tp/tcp_rcvbuf_grow")
+int BPF_PROG(grow__raw_tp, struct sock *sk)
+{
+	wake_pulse();
+	return 0;
+}
+
+/* ---- looking ------------------------------------------------------------ */
+
+static __always_inline void look_at(struct look *look, struct sock *sk, struct tcp_sock *tp)
+{
+	struct tcp_sock___scaling *scaling = (void *)tp;
+	__u32 min_rtt_us = tp->rtt_min.s[0].v;
+	__u8 locks = BPF_CORE_READ_BITFIELD(sk, sk_userlocks);
+
+	look->delivered_segments = tp->delivered;
+	look->mss = tp->mss_cache;
+	look->srtt_us = tp->srtt_us >> 3;
+	look->min_rtt_us = min_rtt_us == ~0U ? 0 : min_rtt_us;
+	look->receive_rtt_us = tp->rcv_rtt_est.rtt_us >> 3;
+	look->cwnd_segments = tp->snd_cwnd;
+	look->sndbuf = sk->sk_sndbuf;
+	look->rcvbuf = sk->sk_rcvbuf;
+	look->send_queued = sk->sk_wmem_queued;
+	look->unread = tp->rcv_nxt - tp->copied_seq;
+	look->copied_per_rtt = tp->rcvq_space.space;
+	look->window_scale = BPF_CORE_READ_BITFIELD(tp, rx_opt.rcv_wscale);
+	look->out_of_order = tp->out_of_order_queue.rb_node != NULL;
+	look->ever_out_of_order = tp->rcv_ooopack != 0;
+	look->scaling_ratio = 0;
+	if (bpf_core_field_exists(scaling->scaling_ratio))
+		look->scaling_ratio = scaling->scaling_ratio;
+	look->side = look->received_bytes > look->acked_bytes ? RECEIVING : SENDING;
+	look->locked = !!(locks & (look->side == RECEIVING ? SOCK_RCVBUF_LOCK : SOCK_SNDBUF_LOCK));
+}
+
+static __always_inline void copy_peer(struct sock *sk, __u32 *family, __u8 *peer)
+{
+	*family = sk->__sk_common.skc_family;
+	if (*family == AF_INET6)
+		BPF_CORE_READ_INTO((__u8(*)[16])peer, sk, __sk_common.skc_v6_daddr.in6_u.u6_addr8);
+	else
+		*(__u32 *)peer = sk->__sk_common.skc_daddr;
+}
+
+/* Counts a connection once for each thing that was seen of it. */
+static __always_inline void note_once(struct flow *flow, bool seen, __u32 counter)
+{
+	__u16 bit = 1U << (counter & 15);
+
+	if (!seen || flow->noted & bit)
+		return;
+	flow->noted |= bit;
+	count(counter);
+}
+
+static __always_inline void note_finding(struct flow *flow, const struct look *look,
+					 const struct finding *found)
+{
+	note_once(flow, true, COUNT_FLOWS);
+	note_once(flow, found->limited && look->side == SENDING, COUNT_SEND_LIMITED);
+	note_once(flow, found->limited && look->side == RECEIVING, COUNT_RECEIVE_LIMITED);
+	note_once(flow, found->scale_limited, COUNT_SCALE_LIMITED);
+	note_once(flow, found->slow_reader, COUNT_SLOW_READER);
+	note_once(flow, found->locked, COUNT_LOCKED);
+	note_once(flow, found->app_limited, COUNT_APP_LIMITED);
+	note_once(flow, found->queueing, COUNT_QUEUEING);
+}
+
+/* The learning of {namespace, tunable}, its demand reset once a sweep. NULL
+ * when there is none and none is `wanted`, or no room. */
+static __always_inline struct learning *learning_of(const struct state_key *key, bool wanted)
+{
+	struct learning *l = bpf_map_lookup_elem(&learning, key);
+
+	if (!l && wanted) {
+		if (bpf_map_update_elem(&learning, key, &blank_learning, BPF_NOEXIST))
+			count(COUNT_STATE_FULL);
+		l = bpf_map_lookup_elem(&learning, key);
+	}
+	if (!l || l->demand.sweep == sweep.number)
+		return l;
+	if (sweep.touched >= TOUCHED_MAX)
+		return NULL;
+	sweep.keys[sweep.touched & (TOUCHED_MAX - 1)] = *key;
+	sweep.touched++;
+	l->demand = blank_learning.demand;
+	l->demand.sweep = sweep.number;
+	return l;
+}
+
+static __always_inline void add_demand(struct learning *l, struct sock *sk, struct flow *flow,
+				       const struct look *look, const struct finding *found)
+{
+	struct demand *demand = &l->demand;
+
+	if (found->buffer >= look->cap / 2)
+		note_latency(&l->latency, flow, found);
+	demand->need_of_any = max_u64(demand->need_of_any, found->need);
+	if (found->bloated && found->rtt_us > demand->bloated_rtt_us) {
+		demand->bloated_rtt_us = found->rtt_us;
+		demand->bloated_min_rtt_us = found->min_rtt_us;
+		if (!demand->limited)
+			copy_peer(sk, &demand->peer_family, demand->peer);
+	}
+	if (!found->limited || found->need <= look->cap)
+		return;
+	sweep.urgent++;
+	demand->limited++;
+	if (found->need <= demand->need)
+		return;
+	demand->need = found->need;
+	demand->rate = found->rate;
+	demand->rtt_us = found->rtt_us;
+	demand->min_rtt_us = found->min_rtt_us;
+	demand->scale_limited = found->scale_limited;
+	demand->queueing = found->queueing;
+	copy_peer(sk, &demand->peer_family, demand->peer);
+}
+
+/* Asks for the visit program to run in this namespace, once a sweep. */
+static __always_inline void ask_for_visit(struct learning *l, struct flow *flow, __u64 netns)
+{
+	struct request *request;
+
+	if (visits_are_vain)
+		return;
+	flow->wants_visit = 1;
+	if (l->demand.visit_asked)
+		return;
+	request = request_begin(REQUEST_VISIT, netns);
+	if (!request)
+		return;
+	request->netns_inode = l->netns_inode;
+	request_send(request, RING_QUIET);
+	l->demand.visit_asked = 1;
+}
+
+static __always_inline void sweep_socket(struct sock *sk, struct flow *flow)
+{
+	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+	struct state_key key = {};
+	struct look look = {};
+	struct finding found;
+	struct learning *l;
+	struct net *net;
+
+	if (!tp || sk->__sk_common.skc_state != TCP_ESTABLISHED)
+		return;
+	sweep.sockets++;
+	look.now_ns = bpf_ktime_get_ns();
+	look.received_bytes = tp->bytes_received;
+	look.acked_bytes = tp->bytes_acked;
+	if (!flow_moved(flow, look.now_ns, look.received_bytes, look.acked_bytes)) {
+		sweep.urgent += !flow->first_buffer && look.now_ns < flow->follow_until_ns;
+		return;
+	}
+	net = sk->__sk_common.skc_net.net;
+	key.netns = netns_id(net);
+	if (!netns_in_scope(key.netns))
+		return;
+	sweep.moving++;
+	sweep.urgent += look.now_ns < flow->follow_until_ns;
+	look_at(&look, sk, tp);
+	look.cap = look.side == RECEIVING ? net->ipv4.sysctl_tcp_rmem[2] :
+					    net->ipv4.sysctl_tcp_wmem[2];
+	found = judge(flow, &look);
+	if (!found.judged)
+		return;
+	note_finding(flow, &look, &found);
+
+	key.tuner = tuner_id;
+	key.row = look.side == RECEIVING ? TUNABLE_TCP_RMEM : TUNABLE_TCP_WMEM;
+	l = learning_of(&key, found.limited || found.bloated);
+	if (!l)
+		return;
+	if (look.side == RECEIVING) {
+		l->seen[0] = net->ipv4.sysctl_tcp_rmem[0];
+		l->seen[1] = net->ipv4.sysctl_tcp_rmem[1];
+	} else {
+		l->seen[0] = net->ipv4.sysctl_tcp_wmem[0];
+		l->seen[1] = net->ipv4.sysctl_tcp_wmem[1];
+	}
+	l->seen[2] = look.cap;
+	l->netns_inode = net->ns.inum;
+	add_demand(l, sk, flow, &look, &found);
+	if (has_stalled(flow, &look, &found))
+		ask_for_visit(l, flow, key.netns);
+	if (look.side == RECEIVING && found.limited && !flow->waiting_buffer)
+		wait_for_growth(flow, &look);
+	sweep.urgent += flow->waiting_buffer && found.limited;
+}
+
+/* ---- deciding ----------------------------------------------------------- */
+
+static __always_inline struct request *propose(const struct state_key *key, struct learning *l,
+					       __u16 scenario, __u64 target)
+{
+	struct published *published = bpf_map_lookup_elem(&tuner_published, key);
+	struct request *request;
+
+	/* Refused lately: what was in the way is not gone so soon. */
+	if (published && published->refused &&
+	    bpf_ktime_get_ns() - published->refused_ns < cfg_refused_hold_ns)
+		return NULL;
+	if (!pending_begin(key, l->sequence + 1))
+		return NULL;
+	request = request_begin(REQUEST_SET, key->netns);
+	if (!request) {
+		bpf_map_delete_elem(&tuner_pending, key);
+		return NULL;
+	}
+	request->netns_inode = l->netns_inode;
+	request->tunable = key->row;
+	request->scenario = scenario;
+	request->sequence = ++l->sequence;
+	request->mask = 1U << 2;
+	request->seen[0] = request->wanted[0] = l->seen[0];
+	request->seen[1] = request->wanted[1] = l->seen[1];
+	request->seen[2] = l->seen[2];
+	request->wanted[2] = target;
+	return request;
+}
+
+static __always_inline __u16 why_limited(const struct state_key *key, const struct demand *demand)
+{
+	if (key->row == TUNABLE_TCP_WMEM)
+		return SCENARIO_SEND_BUFFER_LIMITED;
+	return demand->scale_limited ? SCENARIO_WINDOW_SCALE_LIMITED :
+				       SCENARIO_RECEIVE_WINDOW_LIMITED;
+}
+
+static __always_inline void decide_raise(const struct state_key *key, struct learning *l, __u64 now)
+{
+	__u64 pressure = sample_value(SAMPLE_TCP_MEM_PRESSURE);
+	struct demand *demand = &l->demand;
+	struct request *request;
+	__u64 target;
+
+	target = raised_cap(l->seen[2], demand->need, memory_ceiling(pressure, tuner_page_bytes));
+	if (!target)
+		return;
+	if (sample_value(SAMPLE_TCP_MEM_USED) >= pressure) {
+		count(COUNT_HELD_MEMORY);
+		return;
+	}
+	if (latency_forbids(&l->latency, demand)) {
+		count(COUNT_HELD_LATENCY);
+		return;
+	}
+	request = propose(key, l, why_limited(key, demand), target);
+	if (!request)
+		return;
+	request->evidence[0] = demand->rate / 125; /* kbit/s */
+	request->evidence[1] = demand->min_rtt_us;
+	request->evidence[2] = demand->need;
+	request->evidence[3] = demand->limited;
+	request->peer_family = demand->peer_family;
+	__builtin_memcpy(request->peer, demand->peer, sizeof(request->peer));
+	request_send(request, RING_QUIET);
+	learning_step_move(&l->step, now, 1, cfg_learning_horizon_ns);
+	/* A round trip must pass before anything can show. */
+	l->hold_until_ns = now + demand->rtt_us * NS_PER_US;
+}
+
+/* Out of line: inlined eight times over, the search would fill the program. */
+static __noinline __u32 latency_permille(const struct correlation *latency)
+{
+	return latency ? correlation_permille(latency) : 0;
+}
+
+static __always_inline void decide_latency(const struct state_key *key, struct learning *l,
+					   __u64 now)
+{
+	struct demand *demand = &l->demand;
+	struct learning_step step = l->step;
+	struct request *request;
+	__u64 target, floor;
+
+	/* Three sweeps in a row: one late acknowledgement is no queue. */
+	if (++l->bloated_sweeps < 3 || !correlation_at_least(&l->latency, 900))
+		return;
+	learning_step_move(&step, now, -1, cfg_learning_horizon_ns);
+	floor = sat_add(demand->need_of_any, demand->need_of_any / 4);
+	floor = max_u64(max_u64(floor, peak_now(&l->need, now, cfg_need_half_life_ns)),
+			l->seen[1]);
+	if (floor >= (__u64)l->seen[2])
+		return;
+	target = learning_step_apply(&step, l->seen[2], floor, l->seen[2]);
+	request = propose(key, l, SCENARIO_LATENCY_FOLLOWS_BUFFER, target);
+	if (!request)
+		return;
+	request->evidence[0] = demand->bloated_rtt_us;
+	request->evidence[1] = demand->bloated_min_rtt_us;
+	request->evidence[2] = latency_permille(&l->latency);
+	request->evidence[3] = demand->need_of_any;
+	request->peer_family = demand->peer_family;
+	__builtin_memcpy(request->peer, demand->peer, sizeof(request->peer));
+	request_send(request, RING_QUIET);
+	l->step = step;
+	l->hold_until_ns = now + cfg_latency_hold_ns;
+}
+
+/* A global function: the verifier checks it once, for any index, rather than
+ * anew in each turn of the loop. */
+__noinline int decide(__u32 index)
+{
+	struct state_key key = sweep.keys[index & (TOUCHED_MAX - 1)];
+	__u64 now = bpf_ktime_get_ns();
+	struct learning *l = bpf_map_lookup_elem(&learning, &key);
+
+	if (!l)
+		return 0;
+	peak_note(&l->need, now, l->demand.need_of_any, cfg_need_half_life_ns);
+	if (l->demand.need_of_any > (__u64)l->seen[2] / 2)
+		l->needed_ns = now;
+	if (!l->demand.bloated_rtt_us)
+		l->bloated_sweeps = 0;
+	if (now < l->hold_until_ns)
+		return 0;
+	if (is_yielded(key.netns, key.row)) {
+		if (l->demand.limited)
+			count(COUNT_HELD_YIELDED);
+		return 0;
+	}
+	if (l->demand.limited)
+		decide_raise(&key, l, now);
+	else if (l->demand.bloated_rtt_us)
+		decide_latency(&key, l, now);
+	return 0;
+}
+
+static __always_inline void finish_sweep(void)
+{
+	struct beat *beat = own_beat();
+
+	for (__u32 i = 0; i < TOUCHED_MAX; i++) {
+		if (i >= sweep.touched)
+			break;
+		decide(i);
+	}
+	if (beat) {
+		/* A connection that is held back is looked at again soon,
+		 * also while the last raise is showing its effect. */
+		beat->period_ms = sweep.urgent	? BEAT_FAST_MS :
+				  sweep.moving	? BEAT_BUSY_MS :
+				  sweep.sockets ? BEAT_IDLE_MS :
+						  0;
+		beat->asleep = beat->period_ms != BEAT_FAST_MS;
+	}
+	count(COUNT_SWEEPS);
+	sweep.number++;
+	sweep.sockets = sweep.moving = sweep.urgent = sweep.touched = 0;
+}
+
+/* Called for each socket that has a storage, then once more without one. */
+SEC("?iter/bpf_sk_storage_map")
+int sweep__flows(struct bpf_iter__bpf_sk_storage_map *ctx)
+{
+	struct flow *flow = ctx->value;
+	struct sock *sk = ctx->sk;
+
+	if (sk && flow)
+		sweep_socket(sk, flow);
+	else
+		finish_sweep();
+	return 0;
+}
+
+/* ---- coming down -------------------------------------------------------- */
+
+SEC("?iter/bpf_map_elem")
+int decay__learning(struct bpf_iter__bpf_map_elem *ctx)
+{
+	struct state_key *key_in_map = ctx->key;
+	struct learning *l = ctx->value;
+	struct published *published;
+	struct learning_step step;
+	__u64 now = bpf_ktime_get_ns();
+	struct request *request;
+	struct state_key key;
+	__u64 need, floor, target;
+
+	if (!key_in_map || !l)
+		return 0;
+	key = *key_in_map;
+	published = bpf_map_lookup_elem(&tuner_published, &key);
+	if (!published || !published->writes || published->last[2] <= published->baseline[2] ||
+	    now - l->needed_ns < cfg_unneeded_ns || is_yielded(key.netns, key.row))
+		return 0;
+	step = l->step;
+	learning_step_move(&step, now, -1, cfg_learning_horizon_ns);
+	need = peak_now(&l->need, now, cfg_need_half_life_ns);
+	floor = max_u64(sat_add(need, need / 4), published->baseline[2]);
+	if (floor >= (__u64)published->last[2])
+		return 0;
+	l->seen[0] = published->last[0];
+	l->seen[1] = published->last[1];
+	l->seen[2] = published->last[2];
+	target = learning_step_apply(&step, published->last[2], floor, published->last[2]);
+	request = propose(&key, l, SCENARIO_BUFFER_NOT_NEEDED, target);
+	if (!request)
+		return 0;
+	request->evidence[0] = (now - l->needed_ns) / SECOND_NS;
+	request->evidence[1] = need;
+	request->evidence[2] = published->baseline[2];
+	request_send(request, RING_QUIET);
+	l->step = step;
+	return 0;
+}
+
+/* ---- waking a stalled receive buffer ------------------------------------ */
+
+static __always_inline void note_visit(struct sock *sk, __u64 netns, __u32 before, __u32 after)
+{
+	struct request *request = request_begin(REQUEST_NOTE, netns);
+
+	if (!request)
+		return;
+	request->tunable = TUNABLE_TCP_RMEM;
+	request->scenario = SCENARIO_RECEIVER_STALLED;
+	request->evidence[0] = before;
+	request->evidence[1] = after;
+	copy_peer(sk, &request->peer_family, request->peer);
+	request_send(request, RING_QUIET);
+}
+
+/* Runs inside the namespace that asked for it. */
+SEC("?iter/tcp")
+int visit__iter_tcp(struct bpf_iter__tcp *ctx)
+{
+	struct sock_common *skc = ctx->sk_common;
+	int most = 0x7fffffff, lowat = 1;
+	struct tcp_sock *tp;
+	struct flow *flow;
+	struct sock *sk;
+	__u32 before;
+
+	if (!skc || skc->skc_state != TCP_ESTABLISHED)
+		return 0;
+	flow = bpf_sk_storage_get(&flows, skc, NULL, 0);
+	if (!flow || !flow->wants_visit)
+		return 0;
+	flow->wants_visit = 0;
+	tp = bpf_skc_to_tcp_sock(skc);
+	if (!tp)
+		return 0;
+	sk = (struct sock *)tp;
+	if (sk->sk_rcvlowat != lowat) /* the application uses it */
+		return 0;
+	before = sk->sk_rcvbuf;
+	bpf_setsockopt(tp, SOL_SOCKET, SO_RCVLOWAT, &most, sizeof(most));
+	bpf_setsockopt(tp, SOL_SOCKET, SO_RCVLOWAT, &lowat, sizeof(lowat));
+	if ((__u32)sk->sk_rcvbuf > before) {
+		note_visit(sk, netns_id(skc->skc_net.net), before, sk->sk_rcvbuf);
+	} else {
+		visits_are_vain = true;
+		count(COUNT_VISIT_IN_VAIN);
+	}
+	return 0;
+}

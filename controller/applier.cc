@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note
+#include "controller/applier.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <iterator>
+
+namespace bpftune {
+
+struct Applier::Case {
+  const Description& tuner;
+  const Tunable& tunable;
+  const Scenario& scenario;
+  const request& record;
+  SysctlPlace place;
+  state_key key{};      // the tunable
+  state_key set_key{};  // its feature set
+  Values current{};     // before our write
+  Values wanted{};
+
+  uint64_t inode() const { return record.netns_inode; }
+};
+
+namespace {
+
+state_key KeyOf(const request& record, uint16_t row) {
+  return {.netns = record.netns, .tuner = record.tuner, .row = row, .reserved = 0};
+}
+
+bool IsGone(const Error& error) { return error.code() == ENOENT || error.code() == ESRCH; }
+
+// The administrator may write a value in this many turns before we stop watching him.
+constexpr int kPutBackRounds = 8;
+
+}  // namespace
+
+void Applier::Apply(const Description& tuner, const request& record) {
+  if (record.tunable >= tuner.tunables.size() || record.scenario >= tuner.scenarios.size()) {
+    if (edges_.summary->Refused({NetnsId{record.netns}, tuner.name}, "a damaged request")) {
+      edges_.log->Warning("tuner '" + tuner.name +
+                          "' asked for a tunable or a scenario that it has not described; ignored");
+    }
+    return;
+  }
+  const Tunable& tunable = tuner.tunables[record.tunable];
+  Case c{tuner,
+         tunable,
+         tuner.scenarios[record.scenario],
+         record,
+         {NetnsId{record.netns}, tunable.name},
+         KeyOf(record, record.tunable),
+         KeyOf(record, tunable.set_row)};
+
+  const auto pending = edges_.state->Pending(c.key);
+  if (!pending || pending->sequence != record.sequence) {
+    edges_.summary->Refused(c.place, "the request was not the one expected");
+    return;
+  }
+  edges_.state->ClearPending(c.key);
+  auto checked = Check(c);
+  if (!checked) return Refuse(c, checked.error().message());
+
+  const auto owner_before = edges_.state->Owner(c.set_key);
+  if (IsOwned(owner_before)) {
+    edges_.summary->Refused(c.place, "it is the administrator's");
+    return;
+  }
+  auto current = edges_.actuator->Read(c.place, c.inode());
+  if (!current) return RefuseFailedWrite(c, current.error());
+  c.current = *current;
+  const auto published = edges_.state->Published(c.key);
+  if (published && published->writes != 0) {
+    const Values ours = Values::Of(published->last, tunable.values);
+    if (c.current != ours) return Yield(tuner, c.place, c.key, tunable, c.current, ours);
+  }
+  if (c.current != Values::Of(record.seen, tunable.values)) {
+    edges_.summary->Refused(c.place, "the value had changed since the decision");
+    return;
+  }
+  c.wanted = c.current;
+  for (uint32_t i = 0; i < tunable.values; ++i) {
+    if (record.mask & (1U << i)) c.wanted.number[i] = record.wanted[i];
+  }
+  if (c.wanted == c.current) return;
+
+  auto written = edges_.actuator->Write(c.place, c.inode(), c.wanted);
+  Values now_there = c.wanted;
+  if (written) {
+    auto back = edges_.actuator->Read(c.place, c.inode());
+    if (back) now_there = *back;
+  }
+  if (!GiveWayAfterwards(c, owner_before)) {
+    // Where his write has failed ours still stands, and must be known as ours.
+    auto stands = edges_.actuator->Read(c.place, c.inode());
+    if (written && stands && *stands == now_there) Publish(c, now_there);
+    return;
+  }
+  if (!written) return RefuseFailedWrite(c, written.error());
+  Publish(c, now_there);
+  const Decision decision{&tunable,  &c.scenario, &record, edges_.name_of(c.place.netns),
+                          c.current, now_there};
+  for (const std::string& line : ExplainChange(decision)) edges_.log->Notice(line);
+  edges_.summary->Changed(c.place, decision);
+}
+
+Status Applier::Check(const Case& c) const {
+  const uint64_t now = edges_.now_ns();
+  if (now > c.record.time_ns && now - c.record.time_ns > kStaleNs) {
+    return Error("the request was older than a second");
+  }
+  if (c.tunable.per_netns != (c.record.netns != 0)) {
+    return Error(c.tunable.per_netns ? "the request names no namespace"
+                                     : "the tunable is global, the request names a namespace");
+  }
+  for (uint32_t i = 0; i < c.tunable.values; ++i) {
+    const int64_t wanted = c.record.wanted[i];
+    if ((c.record.mask & (1U << i)) && (wanted < c.tunable.min || wanted > c.tunable.max)) {
+      return Error(std::to_string(wanted) + " is outside the bounds " +
+                   std::to_string(c.tunable.min) + " to " + std::to_string(c.tunable.max) +
+                   " that tuner '" + c.tuner.name + "' declares");
+    }
+  }
+  return Ok();
+}
+
+void Applier::Refuse(const Case& c, const std::string& reason, const std::string& advice) {
+  published entry = edges_.state->Published(c.key).value_or(published{});
+  ++entry.refused;
+  entry.refused_ns = edges_.now_ns();
+  (void)edges_.state->Publish(c.key, entry);  // without it the tuner only asks again sooner
+  if (!edges_.summary->Refused(c.place, reason)) return;
+  edges_.log->Warning("'" + c.tunable.name + "' in " + edges_.name_of(c.place.netns) +
+                      " was not changed to (" +
+                      Values::Of(c.record.wanted, c.tunable.values).Text() + "): " + reason +
+                      (advice.empty() ? "" : ". " + advice));
+}
+
+void Applier::RefuseFailedWrite(const Case& c, const Error& error) {
+  if (IsGone(error)) {
+    edges_.state->Forget(c.key);
+    if (edges_.summary->Refused(c.place, "the namespace is gone")) {
+      edges_.log->Notice("'" + c.tunable.name + "' in " + edges_.name_of(c.place.netns) +
+                         " is not changed: the namespace is gone");
+    }
+    return;
+  }
+  const bool locked = error.code() == EROFS || error.code() == EACCES || error.code() == EPERM;
+  Refuse(c, error.message(),
+         locked ? "Let bpftune write below /proc/sys/net (in a container: mount it read-write)" : "");
+}
+
+bool Applier::GiveWayAfterwards(const Case& c, const std::optional<owner>& before) {
+  auto theirs = edges_.state->Owner(c.set_key);
+  const uint64_t generation = before ? before->generation : 0;
+  if (!theirs || theirs->generation == generation) return true;
+  for (int round = 0; round < kPutBackRounds && IsOwned(theirs); ++round) {
+    const uint64_t seen_generation = theirs->generation;
+    if (!PutBack(c, *theirs)) break;
+    theirs = edges_.state->Owner(c.set_key);
+    if (!theirs || theirs->generation == seen_generation) break;
+  }
+  edges_.summary->Refused(c.place, "the administrator wrote it at the same moment");
+  return false;
+}
+
+// Our write may have landed on top of the administrator's: then his numbers are written once more,
+// just those he wrote. False: nothing more can be done. What he wrote may have gone elsewhere (a
+// descriptor of another namespace): then the file held something at that moment that this one never
+// did.
+bool Applier::PutBack(const Case& c, const owner& theirs) {
+  if (theirs.row != c.record.tunable) return true;  // another tunable of the set
+  const Values values = Values::Of(theirs.values, theirs.count);
+  const Values before = Values::Of(theirs.before, theirs.count);
+  if (!c.current.StartsWith(before) && !c.wanted.StartsWith(before)) return true;
+  auto now_there = edges_.actuator->Read(c.place, c.inode());
+  if (!now_there) return false;
+  if (now_there->StartsWith(values) || *now_there != c.wanted) return true;
+  auto written = edges_.actuator->Write(c.place, c.inode(), values);
+  if (!written) return true;  // the kernel takes it from nobody, or a newer one stands: look again
+  edges_.log->Notice("'" + c.tunable.name + "' in " + edges_.name_of(c.place.netns) +
+                     ": pid " + std::to_string(theirs.pid) + " wrote (" + values.Text() +
+                     ") while bpftune was writing; that value stands");
+  return true;
+}
+
+void Applier::Publish(const Case& c, const Values& written) {
+  published entry = edges_.state->Published(c.key).value_or(published{});
+  if (entry.writes == 0) std::copy_n(c.current.number.begin(), TUNER_MAX_VALUES, entry.baseline);
+  std::copy_n(written.number.begin(), TUNER_MAX_VALUES, entry.last);
+  entry.time_ns = edges_.now_ns();
+  ++entry.writes;
+  entry.refused = 0;
+  auto published = edges_.state->Publish(c.key, entry);
+  if (!published && edges_.summary->Refused(c.place, "no room to remember it")) {
+    edges_.log->Warning("'" + c.tunable.name + "' was changed but cannot be remembered: " +
+                        published.error().message());
+  }
+}
+
+void Applier::Yield(const Description& tuner, const SysctlPlace& place, const state_key& key,
+                    const Tunable& tunable, const Values& current, const Values& ours) {
+  state_key set = key;
+  set.row = tunable.set_row;
+  const auto owner = edges_.state->Owner(set);
+  order yield = {.kind = ORDER_YIELD,
+                 .row = key.row,
+                 .count = static_cast<__u16>(current.count),
+                 .generation = owner ? owner->generation : 0,
+                 .values = {},
+                 .before = {}};
+  std::copy(current.number.begin(), current.number.end(), yield.values);
+  std::copy(ours.number.begin(), ours.number.end(), yield.before);
+  auto ordered = edges_.state->Order(set, yield);
+  edges_.summary->Refused(place, "it is the administrator's");
+  edges_.log->Notice("'" + tunable.name + "' in " + edges_.name_of(place.netns) +
+                     " is (" + current.Text() + ") where bpftune had written (" + ours.Text() +
+                     "): somebody else changed it; it is theirs. Tuner '" + tuner.name +
+                     "' leaves '" + tunable.set + "' alone there");
+  if (!ordered) edges_.log->Error("yielding '" + tunable.set + "': " + ordered.error().message());
+}
+
+void Applier::Note(const Description& tuner, const request& record) {
+  if (record.tunable >= tuner.tunables.size() || record.scenario >= tuner.scenarios.size()) return;
+  const Tunable& tunable = tuner.tunables[record.tunable];
+  const SysctlPlace place{NetnsId{record.netns}, tunable.name};
+  const Decision decision{&tunable, &tuner.scenarios[record.scenario], &record,
+                          edges_.name_of(place.netns), {}, {}};
+  for (const std::string& line : ExplainNote(decision)) edges_.log->Notice(line);
+  edges_.summary->Noted(place, decision);
+}
+
+}  // namespace bpftune

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note
+#include "controller/bpf_handles.h"
+
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "controller/unique_fd.h"
+
+namespace bpftune {
+
+Result<BpfObjectPtr> OpenObject(const std::string& path) {
+  BpfObjectPtr object(bpf_object__open_file(path.c_str(), nullptr));
+  if (!object) return Error::FromErrno("opening '" + path + "'");
+  return object;
+}
+
+Status SetRodata(bpf_object* object, const std::string& variable, const void* value, size_t size) {
+  const btf* types = bpf_object__btf(object);
+  bpf_map* map = bpf_object__find_map_by_name(object, ".rodata");
+  const int id = types ? btf__find_by_name_kind(types, ".rodata", BTF_KIND_DATASEC) : -ENOENT;
+  if (!map || id < 0) return Ok();
+  size_t map_size = 0;
+  // The initial value is private memory of this object; libbpf 1.1 only calls it const.
+  char* data = static_cast<char*>(const_cast<void*>(bpf_map__initial_value(map, &map_size)));
+  const btf_type* section = btf__type_by_id(types, static_cast<__u32>(id));
+  const btf_var_secinfo* entry = btf_var_secinfos(section);
+  for (int i = 0; i < btf_vlen(section); ++i, ++entry) {
+    const btf_type* var = btf__type_by_id(types, entry->type);
+    if (variable != btf__name_by_offset(types, var->name_off)) continue;
+    if (entry->size != size || entry->offset + size_t{entry->size} > map_size) {
+      return Error("variable '" + variable + "' has " + std::to_string(entry->size) +
+                   " bytes where " + std::to_string(size) + " are expected");
+    }
+    std::memcpy(data + entry->offset, value, size);
+  }
+  return Ok();
+}
+
+Status RunIterator(const bpf_link* link) {
+  UniqueFd fd(bpf_iter_create(bpf_link__fd(link)));
+  if (!fd) return Error::FromErrno("starting an iterator");
+  char output[256];
+  for (;;) {
+    const ssize_t length = read(fd.get(), output, sizeof(output));
+    if (length == 0) return Ok();
+    if (length < 0 && errno != EINTR && errno != EAGAIN) return Error::FromErrno("running an iterator");
+  }
+}
+
+}  // namespace bpftune

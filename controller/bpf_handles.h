@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note
+#pragma once
+
+// libbpf's objects, with owners; and the few things we do to an object before it is loaded.
+
+#include <bpf/libbpf.h>
+
+#include <memory>
+#include <string>
+
+#include "controller/result.h"
+
+namespace bpftune {
+
+struct CloseObject {
+  void operator()(bpf_object* object) const { bpf_object__close(object); }
+};
+struct DestroyLink {
+  void operator()(bpf_link* link) const { bpf_link__destroy(link); }
+};
+struct FreeRingBuffer {
+  void operator()(ring_buffer* ring) const { ring_buffer__free(ring); }
+};
+using BpfObjectPtr = std::unique_ptr<bpf_object, CloseObject>;
+using BpfLinkPtr = std::unique_ptr<bpf_link, DestroyLink>;
+using RingBufferPtr = std::unique_ptr<ring_buffer, FreeRingBuffer>;
+
+Result<BpfObjectPtr> OpenObject(const std::string& path);
+
+// Sets a `const volatile` variable of the object before it is loaded. An object that does not use
+// the variable is left as it is. Fails if the variable has another size.
+Status SetRodata(bpf_object* object, const std::string& variable, const void* value, size_t size);
+
+// Runs an iterator to its end and throws away what it prints. EINTR is not an end.
+Status RunIterator(const bpf_link* link);
+
+}  // namespace bpftune

@@ -1,0 +1,357 @@
+// SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note
+#include "controller/daemon.h"
+
+#include <bpf/bpf.h>
+#include <fcntl.h>
+#include <malloc.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <csignal>
+#include <cstring>
+#include <filesystem>
+
+#include "controller/cgroup.h"
+#include "netns/scoped_netns.h"
+
+namespace bpftune {
+namespace {
+
+constexpr uint64_t kNever = UINT64_MAX;
+constexpr uint64_t kNsPerMs = 1'000'000;
+constexpr uint64_t kNsPerSecond = 1'000'000'000;
+
+uint64_t NowNs() {
+  return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(
+                                   std::chrono::steady_clock::now().time_since_epoch())
+                                   .count());
+}
+
+// Regular files *.bpf.o, by name, so that a tuner's number does not depend on the file system.
+Result<std::vector<std::string>> ObjectsIn(const std::string& directory) {
+  std::error_code err;
+  std::vector<std::string> out;
+  for (const auto& entry : std::filesystem::directory_iterator(directory, err)) {
+    const std::string name = entry.path().filename().string();
+    if (name.starts_with(".") || !name.ends_with(".bpf.o") || !entry.is_regular_file(err)) continue;
+    out.push_back(entry.path().string());
+  }
+  if (err) return Error(err.value(), "reading directory '" + directory + "'");
+  if (out.empty()) {
+    return Error("there is no tuner (*.bpf.o) in '" + directory + "'; name their directory with --tuners");
+  }
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
+Result<UniqueFd> SignalFd() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGUSR1}) sigaddset(&signals, signal);
+  if (sigprocmask(SIG_BLOCK, &signals, nullptr) != 0) return Error::FromErrno("blocking signals");
+  UniqueFd fd(signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
+  if (!fd) return Error::FromErrno("making a signal descriptor");
+  return fd;
+}
+
+Status AddTo(int epoll, int fd) {
+  epoll_event event = {};
+  event.events = EPOLLIN;
+  event.data.fd = fd;
+  if (epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) != 0) return Error::FromErrno("adding to epoll");
+  return Ok();
+}
+
+// Absolute; kNever disarms.
+void Arm(int timer, uint64_t due_ns) {
+  itimerspec when = {};
+  if (due_ns != kNever) {
+    when.it_value.tv_sec = static_cast<time_t>(due_ns / kNsPerSecond);
+    when.it_value.tv_nsec = static_cast<long>(std::max<uint64_t>(due_ns % kNsPerSecond, 1));
+  }
+  (void)timerfd_settime(timer, TFD_TIMER_ABSTIME, &when, nullptr);  // cannot fail: valid arguments
+}
+
+bool WalksOrders(const HookState& state) { return state.program.ends_with("__" MAP_ORDERS); }
+
+}  // namespace
+
+Daemon::Daemon(LogSink* log)
+    : log_(log), kind_(ProbeNetnsIdKind()), finder_(kind_), names_(&finder_) {}
+
+Result<std::unique_ptr<Daemon>> Daemon::Start(const Options& options, LogSink* log) {
+  std::unique_ptr<Daemon> daemon(new Daemon(log));
+  auto ready = daemon->Prepare(options);
+  if (!ready) return ready.error();
+  return daemon;
+}
+
+Status Daemon::Prepare(const Options& options) {
+  auto home = IdOfCurrent(kind_);
+  if (!home) return home.error();
+  home_ = *home;
+  auto maps = SharedMaps::Create();
+  if (!maps) return maps.error();
+  maps_.emplace(std::move(*maps));
+  files_.emplace(&finder_, home_);
+  state_.emplace(&*maps_);
+  sampler_.emplace(maps_->fd(MAP_SAMPLES));
+  const Applier::Edges edges = {
+      .actuator = &*files_,
+      .state = &*state_,
+      .log = log_,
+      .summary = &summary_,
+      .name_of = [this](NetnsId id) { return names_.DisplayName(id); },
+      .now_ns = NowNs,
+  };
+  applier_.emplace(edges);
+  overrides_.emplace(edges);
+  auto confined = Confine(options.netns);
+  if (!confined) return confined;
+  auto loaded = LoadTuners(options);
+  if (!loaded) return loaded;
+  ring_.reset(ring_buffer__new(maps_->fd(MAP_REQUESTS), OnRecord, this, nullptr));
+  if (!ring_) return Error::FromErrno("opening the ring buffer");
+  malloc_trim(0);  // parsing the kernel's BTF took megabytes that nothing needs again
+  return Ok();
+}
+
+Status Daemon::Confine(const std::vector<std::string>& paths) {
+  for (const std::string& path : paths) {
+    const UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!fd) return Error::FromErrno("opening '" + path + "'");
+    auto id = IdOf(fd.get(), kind_);
+    if (!id) return id.error().Within("--netns '" + path + "'");
+    const uint8_t in_scope = 1;
+    if (bpf_map_update_elem(maps_->fd(MAP_SCOPE), &id->value, &in_scope, BPF_ANY) != 0) {
+      return Error::FromErrno("--netns '" + path + "': at most " +
+                              std::to_string(SCOPE_MAX_ENTRIES) + " namespaces can be given");
+    }
+    confined_ = true;
+  }
+  return Ok();
+}
+
+Status Daemon::LoadTuners(const Options& options) {
+  auto paths = ObjectsIn(options.tuners);
+  if (!paths) return paths.error();
+  auto cgroup = OpenCgroupRoot();
+  const TunerFacts facts = {.cgroup_fd = cgroup ? cgroup->get() : -1,
+                            .netns_by_inode = kind_ == NetnsIdKind::kInode,
+                            .confined = confined_,
+                            .page_bytes = static_cast<uint32_t>(sysconf(_SC_PAGESIZE)),
+                            .without = options.without_hook};
+  for (const std::string& path : *paths) {
+    if (tuners_.size() == TUNERS_MAX) {
+      lost_.push_back({path, "there are " + std::to_string(TUNERS_MAX) + " tuners already"});
+      continue;
+    }
+    auto tuner = Tuner::Load(path, static_cast<uint16_t>(tuners_.size()), *maps_, facts);
+    if (!tuner) {
+      lost_.push_back({path, tuner.error().message()});
+      continue;
+    }
+    sampler_->Add(tuner->id(), tuner->description());
+    auto watched = Watch(*tuner);
+    if (!watched) return watched;
+    tuners_.push_back(std::move(*tuner));
+  }
+  return FindWatcher();
+}
+
+// Tells the sysctl watcher which names concern this tuner.
+Status Daemon::Watch(const Tuner& tuner) {
+  const auto& tunables = tuner.description().tunables;
+  for (size_t row = 0; row < tunables.size(); ++row) {
+    watched_key key = {};
+    SysctlPath(tunables[row].name).copy(key.name, sizeof(key.name) - 1);
+    const watched value = {.tuner = tuner.id(),
+                           .row = static_cast<uint16_t>(row),
+                           .set_row = tunables[row].set_row,
+                           .values = static_cast<uint16_t>(tunables[row].values),
+                           .flags = tunables[row].per_netns ? TUNABLE_PER_NETNS : 0U,
+                           .reserved = 0};
+    if (bpf_map_update_elem(maps_->fd(MAP_WATCHED), &key, &value, BPF_NOEXIST) != 0) {
+      return Error::FromErrno("tunable '" + tunables[row].name + "' of tuner '" +
+                              tuner.description().name + "'");
+    }
+  }
+  return Ok();
+}
+
+// The watcher is the tuner whose pulse walks the orders. Its first pulse tells it who we are.
+Status Daemon::FindWatcher() {
+  clocks_.resize(tuners_.size());
+  const uint64_t now = NowNs();
+  const Tuner* watcher = nullptr;
+  for (size_t i = 0; i < tuners_.size(); ++i) {
+    const auto& hooks = tuners_[i].hooks();
+    if (std::any_of(hooks.begin(), hooks.end(), WalksOrders)) {
+      watcher = &tuners_[i];
+    } else if (tuners_[i].has(HOOK_PULSE)) {
+      clocks_[i].pulse.Wake(now);
+    }
+    for (const HookState& state : hooks) {
+      clocks_[i].periodic_due_ns.push_back(
+          state.hook.kind == HOOK_PERIODIC ? now + state.hook.period_ms * kNsPerMs : 0);
+    }
+  }
+  if (!watcher) {
+    return Error("no tuner here watches for the administrator's writes" +
+                 (lost_.empty() ? std::string() : ": " + lost_.front().why) +
+                 "; bpftune changes nothing that it could not yield");
+  }
+  state_->set_watcher(watcher);
+  return watcher->RunPulse();
+}
+
+int Daemon::OnRecord(void* self, void* data, size_t size) {
+  auto* daemon = static_cast<Daemon*>(self);
+  if (size != sizeof(request)) {
+    ++daemon->unknown_records_;
+    return 0;
+  }
+  request record;
+  std::memcpy(&record, data, sizeof(record));
+  daemon->Handle(record);
+  return 0;
+}
+
+void Daemon::Handle(const request& record) {
+  if (record.tuner >= tuners_.size()) {
+    ++unknown_records_;
+    return;
+  }
+  const Description& tuner = tuners_[record.tuner].description();
+  switch (record.kind) {
+    case REQUEST_SET:
+      return applier_->Apply(tuner, record);
+    case REQUEST_NOTE:
+      return applier_->Note(tuner, record);
+    case REQUEST_WAKE:
+      return clocks_[record.tuner].pulse.Wake(NowNs());
+    case REQUEST_OVERRIDE:
+      return overrides_->Report(tuner, record);
+    case REQUEST_VISIT:
+      // The ring is being read; visits come after.
+      visits_.push_back({record.tuner, NetnsId{record.netns}, record.netns_inode});
+      return;
+    default:
+      ++unknown_records_;
+  }
+}
+
+// Everything that is in the ring, and what follows from it.
+void Daemon::Drain() {
+  (void)ring_buffer__consume(ring_.get());  // negative only if our callback fails: it does not
+  while (!visits_.empty()) {
+    const std::vector<Visit> visits = std::exchange(visits_, {});
+    for (const Visit& visit : visits) {
+      auto visited = RunVisit(visit);
+      if (!visited) log_->Debug("visiting a namespace: " + visited.error().message());
+    }
+    (void)ring_buffer__consume(ring_.get());
+  }
+}
+
+Status Daemon::RunVisit(const Visit& visit) {
+  const Tuner& tuner = tuners_[visit.tuner];
+  if (!tuner.has(HOOK_VISIT)) return Ok();
+  if (visit.netns == home_) return tuner.RunVisit();
+  auto netns = finder_.Find(visit.netns, visit.inode);
+  if (!netns) return netns.error();
+  auto inside = ScopedNetns::Enter(netns->get());
+  if (!inside) return inside.error();
+  return tuner.RunVisit();
+}
+
+void Daemon::RunPulse(size_t index, uint64_t now_ns) {
+  const Tuner& tuner = tuners_[index];
+  sampler_->Refresh(tuner.id(), now_ns);
+  const uint64_t begin = NowNs();
+  auto ran = tuner.RunPulse();
+  const uint64_t end = NowNs();
+  if (!ran) log_->Debug(ran.error().message());
+  Drain();
+  const uint32_t key = tuner.id();
+  beat wanted = {};
+  if (bpf_map_lookup_elem(maps_->fd(MAP_BEATS), &key, &wanted) != 0) wanted.period_ms = 1000;
+  clocks_[index].pulse.Ran(NowNs(), end - begin, ran ? wanted.period_ms : 1000);
+}
+
+void Daemon::RunDue(uint64_t now_ns) {
+  for (size_t i = 0; i < tuners_.size(); ++i) {
+    if (clocks_[i].pulse.due_ns().value_or(kNever) <= now_ns) RunPulse(i, now_ns);
+    for (size_t hook = 0; hook < clocks_[i].periodic_due_ns.size(); ++hook) {
+      uint64_t& due = clocks_[i].periodic_due_ns[hook];
+      if (due == 0 || due > now_ns) continue;
+      due = now_ns + tuners_[i].hooks()[hook].hook.period_ms * kNsPerMs;
+      auto ran = tuners_[i].RunPeriodic(hook);
+      if (!ran) log_->Debug(ran.error().message());
+      Drain();
+    }
+  }
+  if (overrides_->due_ns().value_or(kNever) <= now_ns) overrides_->Check();
+}
+
+uint64_t Daemon::NextDue() const {
+  uint64_t due = overrides_->due_ns().value_or(kNever);
+  for (const Clock& clock : clocks_) {
+    due = std::min(due, clock.pulse.due_ns().value_or(kNever));
+    for (const uint64_t periodic : clock.periodic_due_ns) {
+      if (periodic != 0) due = std::min(due, periodic);
+    }
+  }
+  return due;
+}
+
+Status Daemon::Run() {
+  auto signals = SignalFd();
+  if (!signals) return signals.error();
+  const UniqueFd timer(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
+  const UniqueFd epoll(epoll_create1(EPOLL_CLOEXEC));
+  if (!timer || !epoll) return Error::FromErrno("making the event loop");
+  for (const int fd : {signals->get(), timer.get(), ring_buffer__epoll_fd(ring_.get())}) {
+    auto added = AddTo(epoll.get(), fd);
+    if (!added) return added;
+  }
+  for (;;) {
+    Arm(timer.get(), NextDue());
+    epoll_event events[4];
+    const int ready = epoll_wait(epoll.get(), events, 4, -1);
+    if (ready < 0 && errno != EINTR) return Error::FromErrno("waiting for events");
+    for (int i = 0; i < ready; ++i) {
+      if (events[i].data.fd != signals->get()) continue;
+      signalfd_siginfo info;
+      if (read(signals->get(), &info, sizeof(info)) != sizeof(info)) continue;
+      if (info.ssi_signo != SIGUSR1) return Ok();
+      for (const std::string& line : SummaryLines()) log_->Notice(line);
+    }
+    uint64_t expirations;
+    (void)!read(timer.get(), &expirations, sizeof(expirations));  // only to make it unreadable again
+    Drain();
+    RunDue(NowNs());
+  }
+}
+
+std::vector<std::string> Daemon::SummaryLines() const {
+  std::vector<std::string> out = summary_.Lines();
+  for (const Tuner& tuner : tuners_) {
+    const std::vector<uint64_t> counts = tuner.Counts();
+    for (size_t row = 0; row < counts.size(); ++row) {
+      if (counts[row] == 0) continue;
+      out.push_back("Summary: tuner '" + tuner.description().name + "': " +
+                    std::to_string(counts[row]) + " " + tuner.description().counters[row]);
+    }
+  }
+  if (unknown_records_ != 0) {
+    out.push_back("Summary: " + std::to_string(unknown_records_) + " unknown records in the ring");
+  }
+  return out;
+}
+
+}  // namespace bpftune

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note
+#pragma once
+
+// What the daemon says: to syslog (facility daemon), or to standard output with -s. Lines of
+// decisions are notices; diagnostics are errors, warnings and debug. Only main and the daemon log;
+// everything else returns what went wrong.
+
+#include <string>
+
+namespace bpftune {
+
+enum class LogLevel { kError = 3, kWarning = 4, kNotice = 5, kInfo = 6, kDebug = 7 };
+
+class LogSink {
+ public:
+  virtual ~LogSink() = default;
+  // One line, without a line end. Control characters in it are shown as '?', so that a foreign
+  // name cannot forge a line.
+  virtual void Write(LogLevel level, const std::string& line) = 0;
+
+  void Error(const std::string& line) { Write(LogLevel::kError, line); }
+  void Warning(const std::string& line) { Write(LogLevel::kWarning, line); }
+  void Notice(const std::string& line) { Write(LogLevel::kNotice, line); }
+  void Debug(const std::string& line) { Write(LogLevel::kDebug, line); }
+};
+
+// Lines above `most` are dropped.
+class StdoutLog : public LogSink {
+ public:
+  explicit StdoutLog(LogLevel most) : most_(most) {}
+  void Write(LogLevel level, const std::string& line) override;
+
+ private:
+  LogLevel most_;
+};
+
+class SyslogLog : public LogSink {
+ public:
+  explicit SyslogLog(LogLevel most);
+  ~SyslogLog() override;
+  void Write(LogLevel level, const std::string& line) override;
+
+ private:
+  LogLevel most_;
+};
+
+// libbpf's own messages: kept (the last 64 KiB), shown only when the step they belong to fails.
+// Installed for the whole process by the first call.
+void CaptureLibbpfMessages();
+// What was kept since the last call. The last line of a verifier log says what is wrong.
+std::string TakeLibbpfMessages();
+
+}  // namespace bpftune

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note
+
+// bpftune: puts the parts together and runs them.
+
+#include <cstdio>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "controller/daemon.h"
+#include "controller/log.h"
+#include "controller/options.h"
+
+namespace bpftune {
+namespace {
+
+std::unique_ptr<LogSink> MakeLog(const Options& options) {
+  const LogLevel most = options.debug ? LogLevel::kDebug : LogLevel::kInfo;
+  if (options.to_stdout || options.support) return std::make_unique<StdoutLog>(most);
+  return std::make_unique<SyslogLog>(most);
+}
+
+void SayWhatIsLost(const Daemon& daemon, LogSink* log) {
+  bool header = true;
+  for (const std::string& line : daemon.SupportTable()) {
+    const bool lost = line.find(" - ") != line.npos || line.starts_with("not loaded");
+    if (!header && lost) log->Warning(line + ", continuing without it");
+    header = false;
+  }
+}
+
+int Main(const std::vector<std::string>& arguments) {
+  const ParsedOptions parsed = ParseOptions(arguments);
+  if (parsed.leave) {
+    std::fputs(parsed.text.c_str(), parsed.exit_code == 0 ? stdout : stderr);
+    return parsed.exit_code;
+  }
+  const Options& options = parsed.options;
+  CaptureLibbpfMessages();
+  const auto log = MakeLog(options);
+  auto daemon = Daemon::Start(options, log.get());
+  if (!daemon) {
+    log->Error("cannot start: " + daemon.error().message());
+    if (!options.to_stdout && !options.support) {
+      std::fprintf(stderr, "bpftune: cannot start: %s\n", daemon.error().message().c_str());
+    }
+    return 1;
+  }
+  for (const std::string& line : (*daemon)->Support()) log->Notice(line);
+  if (options.support) {
+    for (const std::string& line : (*daemon)->SupportTable()) log->Notice(line);
+    return 0;
+  }
+  SayWhatIsLost(**daemon, log.get());
+  auto ran = (*daemon)->Run();
+  for (const std::string& line : (*daemon)->SummaryLines()) log->Notice(line);
+  if (!ran) log->Error(ran.error().message());
+  return ran ? 0 : 1;
+}
+
+}  // namespace
+}  // namespace bpftune
+
+int main(int argc, char** argv) {
+  return bpftune::Main(std::vector<std::string>(argv + 1, argv + argc));
+}

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note
+#include "controller/options.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <filesystem>
+#include <sstream>
+
+namespace bpftune {
+namespace {
+
+constexpr char kVersion[] = "bpftune 0.1.0";
+
+// PREFIX/lib/bpftune of PREFIX/sbin/bpftune.
+std::string DefaultTuners() {
+  std::error_code ignored;
+  const auto self = std::filesystem::read_symlink("/proc/self/exe", ignored);
+  return (self.parent_path().parent_path() / "lib" / "bpftune").string();
+}
+
+}  // namespace
+
+ParsedOptions ParseOptions(const std::vector<std::string>& arguments) {
+  ParsedOptions out;
+  Options& options = out.options;
+  options.tuners = DefaultTuners();
+  bool version = false;
+  std::vector<std::string> without;
+
+  CLI::App app("Tunes the Linux network stack while it runs: watches and decides in BPF, changes a "
+               "sysctl only when it holds traffic back, and says why. Needs no configuration.",
+               "bpftune");
+  app.add_flag("-s,--stdout", options.to_stdout, "log to standard output instead of syslog");
+  app.add_flag("-S,--support", options.support, "say what works on this system, and leave");
+  app.add_flag("-d,--debug", options.debug, "log diagnostics too");
+  app.add_flag("-V,--version", version, "print the version, and leave");
+  app.add_option("-l,--tuners", options.tuners, "directory of the tuner objects (*.bpf.o)")
+      ->check(CLI::ExistingDirectory)
+      ->capture_default_str();
+  app.add_option("-n,--netns", options.netns,
+                 "keep to this network namespace (/run/netns/NAME, /proc/PID/ns/net); may be given "
+                 "more than once, global tunables are left alone then")
+      ->check(CLI::ExistingPath);
+  app.add_option("--without-hook", without,
+                 "do not use this program (a name from the table of -S); may be given more than once");
+  app.footer("Signals: TERM and INT end it with a summary, USR1 prints the summary so far.");
+
+  std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());  // as CLI11 wants them
+  try {
+    app.parse(reversed);
+  } catch (const CLI::ParseError& error) {
+    std::ostringstream text;
+    out.leave = true;
+    out.exit_code = app.exit(error, text, text) == 0 ? 0 : 2;
+    out.text = text.str();
+  }
+  if (!out.leave && version) {
+    out.leave = true;
+    out.text = std::string(kVersion) + "\n";
+  }
+  options.without_hook = {without.begin(), without.end()};
+  return out;
+}
+
+}  // namespace bpftune

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note
+#pragma once
+
+// The command line. No option changes what is decided.
+
+#include <set>
+#include <string>
+#include <vector>
+
+namespace bpftune {
+
+struct Options {
+  bool to_stdout = false;  // -s
+  bool support = false;    // -S
+  bool debug = false;      // -d
+  std::string tuners;      // -l
+  std::vector<std::string> netns;      // -n
+  std::set<std::string> without_hook;  // --without-hook
+};
+
+// What to do next: run with `options`, or print `text` and leave with `exit_code`.
+struct ParsedOptions {
+  Options options;
+  bool leave = false;
+  int exit_code = 0;
+  std::string text;
+};
+
+// Bad input gives exit code 2 and a text that says what is allowed.
+ParsedOptions ParseOptions(const std::vector<std::string>& arguments);
+
+}  // namespace bpftune

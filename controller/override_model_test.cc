@@ -1,0 +1,543 @@
+// SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note
+//
+// The override protocol (docs: "Never fight the administrator") as state machines, checked over all
+// interleavings. This is the specification of the applier and of the sysctl watcher: a line of
+// Applier() is a step that others may come between, and a switch in Rules is a rule that the code
+// must have, because without it a test below shows the trace that breaks the promise.
+//
+// The promise. From the instant an administrator's write takes effect, the value is theirs: when
+// everything has come to rest, it is the value of the last successful foreign write, or, where
+// administrators wrote at the same time, one that some order of their writes without us would have
+// given as well; unless `reclaim` gave it back to us after that write began.
+//
+// What the kernel gives us: the hook (cgroup/sysctl) sees a write before the handler does, nothing
+// holds the two together, and the handler may still refuse the value. It refuses by value: what it
+// refuses an administrator it refuses us.
+//
+// What no rule can promise, and the model therefore leaves out (each with the reason):
+//   - a write the hook cannot see that lands between our comparing and our reading back (some
+//     microseconds): nothing marks it. Outside that window the next decision finds it.
+//   - such a write of just the value that we wrote last: equal is ours.
+//   - two refused writes and a successful one before them, all within one write of ours: the entry
+//     remembers one value to fall back on.
+//   - KnownLimit below.
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <cstring>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_set>
+#include <vector>
+
+namespace {
+
+using Value = uint8_t;
+constexpr Value kBaseline = 1;
+constexpr std::array<Value, 2> kWanted = {2, 3};  // by our first and our second decision
+constexpr Value kRefused = 9;                     // by the kernel, from anybody
+constexpr std::array<Value, 6> kValues = {kBaseline, 2, 3, 5, 6, kRefused};
+constexpr int kRounds = 4;  // of putting the administrator's value back
+
+struct Write {
+  Value value;
+  bool hidden = false;  // from the hook: a descriptor held on another namespace
+};
+
+struct Scenario {
+  std::vector<std::vector<Write>> administrators;  // at most two, at most four writes in all
+  bool reclaim = false;                            // once, at any time
+};
+
+// The protocol. A test that switches one rule off expects a violation.
+struct Rules {
+  bool deny = true;                    // hook: our write to the administrator's tunable is refused
+  bool recheck = true;                 // we look at the generation again after writing
+  bool recheck_after_readback = true;  // and after reading back, not before
+  int rounds = kRounds;
+  bool compare_with_last_write = true;   // not with what BPF saw, which may be theirs already
+  bool unchanged_readback_yields = true; // reading back the value from before: somebody put it back
+  bool fall_back = true;                 // their last value refused: put back the one before it
+  bool record_equal_when_theirs = true;  // hook: equal writes count once the tunable is theirs
+  bool record_equal_always = false;      // hook: they always count (see KnownLimit)
+  bool excuse_stalled_equal = true;      // the promise, less KnownLimit
+};
+
+enum class Pc : uint8_t {
+  kDecide, kReadEntry, kCompare, kHook, kHandle, kReadBack, kRecheck,
+  kRestoreRead, kRestoreCompare, kRestoreHook, kRestoreHandle, kWithdraw, kRestoreRecheck,
+  kPublish, kAtRest,
+};
+
+struct Entry {  // of the map `owners`; replaced whole
+  uint8_t generation, reclaimed;
+  Value theirs;    // their last value
+  Value previous;  // the one before it, in case the kernel refused the last
+  bool IsTheirs() const { return generation != reclaimed; }
+};
+
+// Bytes only, no padding: it is compared and hashed as memory.
+struct State {
+  Value value;
+  Entry entry;
+
+  struct {
+    Pc pc;
+    uint8_t decision;
+    Entry before, now;                // the entry as read
+    uint8_t reclaimed;                // the entry's, when we last took the value for ours
+    Value seen, last, found, back;    // by BPF; our last write; before and after writing
+    uint8_t rounds;
+    uint8_t late;    // an administrator's value stood when our write reached the hook
+    uint8_t untold;  // a foreign write landed of which nothing tells us
+  } applier;
+
+  struct {
+    uint8_t next, in_flight, ignored, voided, ended_before;
+  } administrators[2];
+
+  uint8_t reclaim_done;
+  // What an observer would know: the successful writes (a bit each) that may count as the last,
+  // and whether the value that we read back was put there by a write that the hook had seen.
+  uint8_t candidates, value_is_foreign, back_is_foreign;
+
+  bool operator==(const State& other) const { return std::memcmp(this, &other, sizeof(*this)) == 0; }
+};
+
+struct HashState {
+  size_t operator()(const State& s) const {
+    return std::hash<std::string_view>()({reinterpret_cast<const char*>(&s), sizeof(s)});
+  }
+};
+
+class Checker {
+ public:
+  Checker(Rules rules, Scenario scenario) : rules_(rules), scenario_(std::move(scenario)) {}
+
+  // The shortest execution that breaks the promise, or nothing.
+  std::optional<std::string> FindViolation() {
+    State start = {};
+    start.value = start.applier.last = kBaseline;
+    Reach(start, 0);
+    for (size_t i = 0; i < nodes_.size(); i++) {
+      Expand(i);
+      if (!violation_.empty()) return Describe();
+    }
+    return std::nullopt;
+  }
+
+ private:
+  struct Node {
+    State state;
+    size_t parent;
+    std::string step;
+  };
+
+  // All that can happen next in this state; when nothing can, the promise must hold.
+  void Expand(size_t i) {
+    const State s = nodes_[i].state;
+    bool at_rest = true;
+    auto step = [&](auto act) {
+      if (!violation_.empty()) return;
+      at_rest = false;
+      State next = s;
+      act(next);
+      Reach(next, i);
+    };
+    if (s.applier.pc != Pc::kAtRest) step([&](State& next) { Applier(next); });
+    for (size_t who = 0; who < scenario_.administrators.size(); who++)
+      if (s.administrators[who].next < scenario_.administrators[who].size())
+        step([&](State& next) { Administrator(next, who); });
+    if (scenario_.reclaim && !s.reclaim_done) step([&](State& next) { Reclaim(next); });
+    if (at_rest && s.candidates != 0 && !IsCandidate(s, s.value)) {
+      violation_ = "at rest the value is " + std::to_string(s.value) + ", not the administrator's";
+      Reach(s, i);
+    }
+  }
+
+  void Reach(const State& s, size_t parent) {
+    if (visited_.insert(s).second || !violation_.empty()) nodes_.push_back({s, parent, step_});
+  }
+
+  void Say(const std::string& step) { step_ = step; }
+
+  std::string Describe() const {
+    std::string text = "  => " + violation_;
+    for (size_t i = nodes_.size() - 1; i != 0; i = nodes_[i].parent) {
+      const State& s = nodes_[i].state;
+      text = "  " + nodes_[i].step + "   [value " + std::to_string(s.value) + ", generation " +
+             std::to_string(s.entry.generation) +
+             (s.entry.IsTheirs() ? ", theirs " + std::to_string(s.entry.theirs) : "") + "]\n" + text;
+    }
+    return text;
+  }
+
+  // ---- the kernel and the watcher
+
+  // The handler: takes the value or refuses it.
+  static bool Handle(State& s, Value value) {
+    if (value == kRefused) return false;
+    s.value = value;
+    return true;
+  }
+
+  // The hook, for a write of ours: may it go on to the handler?
+  bool HookAllowsOurs(const State& s, Value value) const {
+    return !rules_.deny || !s.entry.IsTheirs() || value == s.entry.theirs;
+  }
+
+  // The hook, for anybody else's. False: ignored.
+  bool HookRecords(State& s, Value value) const {
+    const bool equal_counts = rules_.record_equal_always ||
+                              (rules_.record_equal_when_theirs && s.entry.IsTheirs());
+    if (value == s.value && !equal_counts) return false;
+    s.entry.previous = s.entry.IsTheirs() ? s.entry.theirs : value;
+    s.entry.theirs = value;
+    s.entry.generation++;
+    return true;
+  }
+
+  // A program of the watcher that the applier runs when it found a foreign value by comparing.
+  static void Yield(State& s, Value found) {
+    if (s.entry.IsTheirs()) return;
+    s.entry.theirs = s.entry.previous = found;
+    s.entry.generation++;
+  }
+
+  // Another: the kernel has refused us the last value of this generation, so it refused them too.
+  // False: there is none before it.
+  static bool Withdraw(State& s, uint8_t generation) {
+    if (s.entry.generation != generation) return true;
+    if (s.entry.theirs == s.entry.previous) return false;
+    s.entry.theirs = s.entry.previous;
+    return true;
+  }
+
+  void Reclaim(State& s) {
+    Say("reclaim");
+    s.reclaim_done = 1;
+    s.entry.reclaimed = s.entry.generation;
+    s.candidates = 0;
+    for (auto& a : s.administrators) a.voided = a.in_flight;
+  }
+
+  // ---- the administrators: for each write the hook, then the handler
+
+  void Administrator(State& s, size_t who) {
+    auto& a = s.administrators[who];
+    const Write& w = scenario_.administrators[who][a.next];
+    const std::string name = std::string(who ? "B" : "A") + " writes " + std::to_string(w.value);
+    if (!w.hidden && !a.in_flight) {
+      a.in_flight = 1;
+      a.voided = 0;
+      a.ended_before = s.candidates;
+      a.ignored = !HookRecords(s, w.value);
+      Say(name + ": hook" + (a.ignored ? " ignores it, equal" : ""));
+      return;
+    }
+    const bool changes = w.value != s.value;
+    if (w.hidden) a.ended_before = s.candidates;
+    if (Handle(s, w.value)) {
+      Say(name + ": handler");
+      Observe(s, who, w, changes);
+    } else {
+      Say(name + ": handler refuses");
+    }
+    a.in_flight = a.ignored = a.voided = a.ended_before = 0;
+    a.next++;
+  }
+
+  // What the promise is after a successful foreign write.
+  void Observe(State& s, size_t who, const Write& w, bool changes) {
+    const auto& a = s.administrators[who];
+    const bool told = !a.voided && IsToldOf(s, w, a.ignored);
+    if (!told) {
+      if (!changes) return;
+      s.applier.untold = 1;
+      s.candidates = s.value_is_foreign = 0;
+      return;
+    }
+    if (changes) s.value_is_foreign = !w.hidden;
+    if (!changes && s.candidates == 0 && (w.hidden || a.ignored)) return;
+    s.candidates = static_cast<uint8_t>((s.candidates & ~a.ended_before) | Bit(who, a.next));
+  }
+
+  // Does the applier learn of this write? If not it is one of those that nobody can promise.
+  bool IsToldOf(const State& s, const Write& w, bool ignored) const {
+    const auto& a = s.applier;
+    if (!w.hidden && (!ignored || !rules_.excuse_stalled_equal)) return true;  // by the entry
+    if (a.pc > Pc::kCompare && a.pc <= Pc::kReadBack)  // by the old value read back
+      return !w.hidden && w.value == a.found && !a.untold;
+    const bool restoring = a.pc >= Pc::kRecheck && a.pc < Pc::kAtRest &&
+                           s.entry.generation != a.before.generation;
+    if (w.hidden && restoring) return false;
+    // By comparing before the next write; or there will be none.
+    const bool published = a.pc != Pc::kRecheck && a.pc != Pc::kPublish;
+    return s.entry.IsTheirs() || (w.value != (published ? a.last : a.back) &&
+                                  a.reclaimed == s.entry.reclaimed);
+  }
+
+  uint8_t Bit(size_t who, size_t write) const {
+    return static_cast<uint8_t>(1u << (who * scenario_.administrators[0].size() + write));
+  }
+
+  bool IsCandidate(const State& s, Value value) const {
+    for (size_t who = 0; who < scenario_.administrators.size(); who++)
+      for (size_t i = 0; i < scenario_.administrators[who].size(); i++)
+        if ((s.candidates & Bit(who, i)) && scenario_.administrators[who][i].value == value) return true;
+    return false;
+  }
+
+  // ---- the applier: two decisions, one after the other
+
+  void Stop(State& s) {
+    auto& a = s.applier;
+    a.before = a.now = {};
+    a.seen = a.found = a.back = a.rounds = a.late = a.untold = 0;
+    s.back_is_foreign = 0;
+    a.pc = ++a.decision < kWanted.size() ? Pc::kDecide : Pc::kAtRest;
+  }
+
+  void WriteOurs(State& s, const char* why, Value value) {
+    const bool taken = Handle(s, value);
+    if (taken) s.value_is_foreign = 0;
+    Say(std::string("we ") + why + " " + std::to_string(value) + ": handler" + (taken ? "" : " refuses"));
+  }
+
+  void Applier(State& s) {
+    auto& a = s.applier;
+    const Value wanted = kWanted[a.decision];
+    switch (a.pc) {
+      case Pc::kDecide:
+        Say("BPF decides on what it sees");
+        a.seen = s.value;
+        a.pc = Pc::kReadEntry;
+        return;
+      case Pc::kReadEntry:
+        Say("we read the entry");
+        a.before = s.entry;
+        a.pc = Pc::kCompare;
+        if (a.before.IsTheirs()) Stop(s);
+        return;
+      case Pc::kCompare: {
+        Say("we compare");
+        a.found = s.value;
+        if (a.reclaimed != a.before.reclaimed) a.last = s.value;  // given back: the value as it is
+        a.reclaimed = a.before.reclaimed;
+        const bool ours = a.found == a.last || (!rules_.compare_with_last_write && a.found == a.seen);
+        a.pc = Pc::kHook;
+        if (ours) return;
+        Say("we compare, and yield");
+        Yield(s, a.found);
+        Stop(s);
+        return;
+      }
+      case Pc::kHook: {
+        const bool allowed = HookAllowsOurs(s, wanted);
+        Say("we write " + std::to_string(wanted) + ": hook" + (allowed ? "" : " denies"));
+        a.late = s.candidates != 0 && wanted != s.entry.theirs;
+        a.pc = Pc::kHandle;
+        if (!allowed) Stop(s);  // nothing of ours has landed: nothing to put right
+        return;
+      }
+      case Pc::kHandle:
+        WriteOurs(s, "write", wanted);
+        if (a.late) violation_ = "a write of ours that came after theirs has landed";
+        a.pc = rules_.recheck_after_readback ? Pc::kReadBack : Pc::kRecheck;
+        return;
+      case Pc::kReadBack:
+        Say("we read back");
+        a.back = s.value;
+        s.back_is_foreign = s.value_is_foreign;
+        a.pc = rules_.recheck_after_readback ? Pc::kRecheck : Pc::kPublish;
+        return;
+      case Pc::kRecheck: {
+        Say("we read the entry again");
+        const bool moved = rules_.recheck && s.entry.generation != a.before.generation;
+        a.pc = moved                          ? Pc::kRestoreRead
+               : rules_.recheck_after_readback ? Pc::kPublish
+                                               : Pc::kReadBack;
+        return;
+      }
+      case Pc::kRestoreRead:
+        Say("it moved: we read their value");
+        a.now = s.entry;
+        a.pc = Pc::kRestoreCompare;
+        if (!a.now.IsTheirs()) Stop(s);  // reclaimed in between
+        return;
+      case Pc::kRestoreCompare:
+        Say("we compare with theirs");
+        a.pc = Pc::kRestoreHook;
+        if (s.value == a.now.theirs) Stop(s);
+        return;
+      case Pc::kRestoreHook:
+        Say("we put back " + std::to_string(a.now.theirs) + ": hook");
+        a.pc = HookAllowsOurs(s, a.now.theirs) ? Pc::kRestoreHandle : Pc::kRestoreRecheck;
+        return;
+      case Pc::kRestoreHandle:
+        WriteOurs(s, "put back", a.now.theirs);
+        a.pc = a.now.theirs == kRefused && rules_.fall_back ? Pc::kWithdraw : Pc::kRestoreRecheck;
+        return;
+      case Pc::kWithdraw:
+        Say("refused: we withdraw it from the entry");
+        a.pc = Pc::kRestoreRead;
+        if (!Withdraw(s, a.now.generation) || ++a.rounds == rules_.rounds) Stop(s);
+        return;
+      case Pc::kRestoreRecheck:
+        Say("we read the entry once more");
+        a.pc = Pc::kRestoreRead;
+        if (s.entry.generation == a.now.generation || ++a.rounds == rules_.rounds) Stop(s);
+        return;
+      case Pc::kPublish:
+        // Read back: ours, or what the kernel made of it. But the value from before is no such thing.
+        if (a.back == a.found && rules_.unchanged_readback_yields) {
+          Say("nothing has changed: we yield");
+          Yield(s, a.back);
+        } else {
+          Say("we publish " + std::to_string(a.back) + " as ours");
+          if (a.back != wanted && s.back_is_foreign) violation_ = "we call an administrator's value ours";
+          a.last = a.back;
+        }
+        Stop(s);
+        return;
+      case Pc::kAtRest:
+        return;
+    }
+  }
+
+  const Rules rules_;
+  const Scenario scenario_;
+  std::unordered_set<State, HashState> visited_;
+  std::vector<Node> nodes_;  // breadth first, so that a trace is a shortest one
+  std::string step_, violation_;
+};
+
+// ---- the scenarios: all short scripts of one administrator and of two
+
+std::vector<std::vector<Write>> Scripts(size_t length, bool hidden) {
+  std::vector<std::vector<Write>> scripts = {{}};
+  for (size_t i = 0; i < length; i++) {
+    std::vector<std::vector<Write>> longer;
+    for (const auto& script : scripts) {
+      for (Value value : kValues) {
+        longer.push_back(script);
+        longer.back().push_back({value});
+        if (!hidden) continue;
+        longer.push_back(script);
+        longer.back().push_back({value, true});
+      }
+    }
+    scripts = std::move(longer);
+  }
+  return scripts;
+}
+
+bool HasTwoRefused(const std::vector<Write>& script) {
+  return std::count_if(script.begin(), script.end(),
+                       [](const Write& w) { return w.value == kRefused; }) > 1;
+}
+
+std::vector<Scenario> OneAdministrator(size_t writes, bool hidden = false, bool reclaim = false) {
+  std::vector<Scenario> all;
+  for (auto& script : Scripts(writes, hidden))
+    if (!HasTwoRefused(script)) all.push_back({{std::move(script)}, reclaim});
+  return all;
+}
+
+std::vector<Scenario> TwoAdministrators(size_t writes_a, size_t writes_b, bool reclaim = false) {
+  std::vector<Scenario> all;
+  for (const auto& a : Scripts(writes_a, false)) {
+    for (const auto& b : Scripts(writes_b, false)) {
+      std::vector<Write> both = a;
+      both.insert(both.end(), b.begin(), b.end());
+      if (!HasTwoRefused(both)) all.push_back({{a, b}, reclaim});
+    }
+  }
+  return all;
+}
+
+// The first violation in any of the scenarios, with its trace.
+std::optional<std::string> FindViolation(const Rules& rules, const std::vector<Scenario>& scenarios) {
+  for (const Scenario& scenario : scenarios) {
+    Checker checker(rules, scenario);
+    if (auto trace = checker.FindViolation()) return trace;
+  }
+  return std::nullopt;
+}
+
+void ExpectHolds(const std::vector<Scenario>& scenarios) {
+  const auto trace = FindViolation(Rules{}, scenarios);
+  EXPECT_FALSE(trace) << *trace;
+}
+
+// A rule is worth having only if the checker misses it. The trace is printed: it is the reason.
+void ExpectBreaks(const Rules& rules, const std::vector<Scenario>& scenarios) {
+  const auto trace = FindViolation(rules, scenarios);
+  ASSERT_TRUE(trace) << "nothing breaks without this rule: leave it out";
+  std::printf("%s\n", trace->c_str());
+}
+
+TEST(OverrideModelTest, KeepsThePromiseToOneAdministrator) { ExpectHolds(OneAdministrator(3)); }
+
+TEST(OverrideModelTest, KeepsThePromiseToTwoAdministratorsAtOnce) {
+  ExpectHolds(TwoAdministrators(1, 1));
+  ExpectHolds(TwoAdministrators(2, 1));
+}
+
+TEST(OverrideModelTest, FindsWritesTheHookCannotSeeByComparing) {
+  ExpectHolds(OneAdministrator(2, /*hidden=*/true));
+}
+
+TEST(OverrideModelTest, KeepsThePromiseForWhatBeginsAfterAReclaim) {
+  ExpectHolds(OneAdministrator(2, /*hidden=*/false, /*reclaim=*/true));
+  ExpectHolds(TwoAdministrators(1, 1, /*reclaim=*/true));
+}
+
+TEST(OverrideModelTest, BreaksWhenTheHookDoesNotDenyOurLateWrite) {
+  // The write itself would be put right afterwards; what breaks is ... shown by the trace.
+  ExpectBreaks({.deny = false}, OneAdministrator(2));
+}
+
+TEST(OverrideModelTest, BreaksWithoutLookingAtTheGenerationAgain) {
+  ExpectBreaks({.recheck = false}, OneAdministrator(1));
+}
+
+TEST(OverrideModelTest, BreaksWhenTheGenerationIsReadBeforeTheValueIsReadBack) {
+  ExpectBreaks({.recheck_after_readback = false}, OneAdministrator(1));
+}
+
+TEST(OverrideModelTest, BreaksWhenTheirValueIsPutBackOnlyOnce) {
+  ExpectBreaks({.rounds = 1}, OneAdministrator(2));
+}
+
+TEST(OverrideModelTest, BreaksWhenComparingWithWhatBpfSawInsteadOfOurLastWrite) {
+  ExpectBreaks({.compare_with_last_write = false}, OneAdministrator(1, /*hidden=*/true));
+}
+
+TEST(OverrideModelTest, BreaksWhenAnUnchangedValueReadBackIsTakenForOurs) {
+  ExpectBreaks({.unchanged_readback_yields = false}, OneAdministrator(1));
+}
+
+TEST(OverrideModelTest, BreaksWhenARefusedWriteHidesTheSuccessfulOneBeforeIt) {
+  ExpectBreaks({.fall_back = false}, OneAdministrator(2));
+}
+
+TEST(OverrideModelTest, BreaksWhenEqualWritesToTheirOwnTunableAreIgnored) {
+  ExpectBreaks({.record_equal_when_theirs = false}, OneAdministrator(2));
+}
+
+// A foreign write that changes nothing when the hook sees it, is stalled there for a whole decision
+// of ours, and lands in the middle of our next one. Counting equal writes as overrides would
+// promise this too, at the price of stopping for every `sysctl -p` that changes nothing.
+TEST(OverrideModelTest, KnownLimitAnEqualWriteStalledFromOneDecisionIntoTheNext) {
+  ExpectBreaks({.excuse_stalled_equal = false}, OneAdministrator(1));
+  const Rules strict = {.record_equal_always = true, .excuse_stalled_equal = false};
+  EXPECT_FALSE(FindViolation(strict, OneAdministrator(2)));
+  EXPECT_FALSE(FindViolation(strict, TwoAdministrators(1, 1)));
+}
+
+}  // namespace

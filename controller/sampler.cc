@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note
+#include "controller/sampler.h"
+
+#include <bpf/bpf.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <charconv>
+#include <sstream>
+
+#include "bpf/common/state_abi.h"
+#include "controller/unique_fd.h"
+
+namespace bpftune {
+namespace {
+
+// The largest of these files, netstat, has about 6 KiB.
+constexpr size_t kMostBytes = size_t{16} * 1024;
+
+std::optional<uint64_t> Number(const std::string& text) {
+  uint64_t value = 0;
+  const auto [end, err] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (err != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+std::vector<std::string> Words(const std::string& line) {
+  std::istringstream in(line);
+  std::vector<std::string> out;
+  for (std::string word; in >> word;) out.push_back(word);
+  return out;
+}
+
+// "TCP: inuse 4 orphan 0 mem 1", field "TCP mem"
+std::optional<uint64_t> FindKeyed(std::istringstream lines, const std::string& group,
+                                  const std::string& name) {
+  for (std::string line; std::getline(lines, line);) {
+    const auto words = Words(line);
+    if (words.empty() || words[0] != group + ":") continue;
+    for (size_t i = 1; i + 1 < words.size(); i += 2) {
+      if (words[i] == name) return Number(words[i + 1]);
+    }
+  }
+  return std::nullopt;
+}
+
+// A line of names and one of numbers, both beginning with the group: /proc/net/netstat, snmp.
+std::optional<uint64_t> FindPaired(std::istringstream lines, const std::string& group,
+                                   const std::string& name) {
+  for (std::string line; std::getline(lines, line);) {
+    const auto names = Words(line);
+    if (names.empty() || names[0] != group + ":" || !std::getline(lines, line)) continue;
+    const auto numbers = Words(line);
+    for (size_t i = 1; i < names.size() && i < numbers.size(); ++i) {
+      if (names[i] == name) return Number(numbers[i]);
+    }
+  }
+  return std::nullopt;
+}
+
+std::optional<std::string> ReadFile(const std::string& path) {
+  const UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd) return std::nullopt;
+  std::string text(kMostBytes, '\0');
+  size_t length = 0;
+  for (ssize_t n; length < text.size() &&
+                  (n = read(fd.get(), text.data() + length, text.size() - length)) > 0;) {
+    length += static_cast<size_t>(n);
+  }
+  text.resize(length);
+  return text;
+}
+
+}  // namespace
+
+std::optional<uint64_t> FindSample(tuner_sample_kind kind, const std::string& text,
+                                   const std::string& field) {
+  if (kind == SAMPLE_SYSCTL) {
+    const auto index = Number(field);
+    const auto words = Words(text);
+    if (!index || *index >= words.size()) return std::nullopt;
+    return Number(words[*index]);
+  }
+  const auto parts = Words(field);
+  if (parts.size() != 2) return std::nullopt;
+  switch (kind) {
+    case SAMPLE_KEYED:
+      return FindKeyed(std::istringstream(text), parts[0], parts[1]);
+    case SAMPLE_PAIRED:
+      return FindPaired(std::istringstream(text), parts[0], parts[1]);
+    case SAMPLE_SYSCTL:
+      break;
+  }
+  return std::nullopt;
+}
+
+void Sampler::Add(uint16_t tuner, const Description& description) {
+  for (size_t row = 0; row < description.samples.size(); ++row) {
+    const Sample& sample = description.samples[row];
+    entries_.push_back({.tuner = tuner,
+                        .key = static_cast<uint32_t>(tuner * TUNER_MAX_SAMPLES + row),
+                        .sample = sample,
+                        .path = sample.kind == SAMPLE_SYSCTL
+                                    ? "/proc/sys/" + SysctlPath(sample.source)
+                                    : sample.source});
+  }
+}
+
+void Sampler::Refresh(uint16_t tuner, uint64_t now_ns) {
+  for (Entry& entry : entries_) {
+    if (entry.tuner != tuner || now_ns < entry.due_ns) continue;
+    entry.due_ns = now_ns + uint64_t{entry.sample.every_ms} * 1'000'000;
+    const auto text = ReadFile(entry.path);
+    const auto value =
+        text ? FindSample(entry.sample.kind, *text, entry.sample.field) : std::nullopt;
+    const sample cell = {.value = value.value_or(0), .valid = value ? 1U : 0U};
+    (void)bpf_map_update_elem(map_fd_, &entry.key, &cell, BPF_ANY);  // an array: there is room
+  }
+}
+
+}  // namespace bpftune

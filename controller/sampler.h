@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note
+#pragma once
+
+// Numbers of /proc that BPF cannot read, declared by the tuners and read before their pulse, each
+// no more often than its description says.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "controller/description.h"
+#include "controller/result.h"
+
+namespace bpftune {
+
+// The number that `field` names in the text of a file of that kind (tuner_abi.h). Nothing if it is
+// not there, or is no number. Pure.
+std::optional<uint64_t> FindSample(tuner_sample_kind kind, const std::string& text,
+                                   const std::string& field);
+
+class Sampler {
+ public:
+  // `map_fd`: MAP_SAMPLES.
+  explicit Sampler(int map_fd) : map_fd_(map_fd) {}
+
+  void Add(uint16_t tuner, const Description& description);
+  // Reads what is due for this tuner, in the namespace of the calling thread.
+  void Refresh(uint16_t tuner, uint64_t now_ns);
+
+ private:
+  struct Entry {
+    uint16_t tuner;
+    uint32_t key;
+    Sample sample;
+    std::string path;
+    uint64_t due_ns = 0;
+  };
+
+  int map_fd_;
+  std::vector<Entry> entries_;
+};
+
+}  // namespace bpftune

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note
+#pragma once
+
+// The maps that all tuners share (bpf/common/state_abi.h). Made here once and given to every
+// object before it is loaded.
+
+#include <map>
+#include <string>
+
+#include "controller/result.h"
+#include "controller/unique_fd.h"
+
+struct bpf_object;
+
+namespace bpftune {
+
+class SharedMaps {
+ public:
+  static Result<SharedMaps> Create();
+
+  // Makes the object use these maps wherever it declares one of their names. Fails, naming the
+  // map, if it declares it differently.
+  Status GiveTo(bpf_object* object) const;
+
+  // `name` is one of the MAP_ names.
+  int fd(const std::string& name) const { return maps_.at(name).get(); }
+
+ private:
+  std::map<std::string, UniqueFd> maps_;
+};
+
+}  // namespace bpftune

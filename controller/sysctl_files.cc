@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note
+#include "controller/sysctl_files.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "controller/description.h"
+#include "netns/scoped_netns.h"
+
+namespace bpftune {
+namespace {
+
+// /proc/sys/net is that of the thread that opens it, so for another namespace enter it first.
+struct Opened {
+  UniqueFd fd;
+  int write_error = 0;
+};
+
+Result<Opened> OpenHere(const std::string& name) {
+  const std::string path = "/proc/sys/" + SysctlPath(name);
+  Opened out;
+  out.fd.reset(open(path.c_str(), O_RDWR | O_CLOEXEC));
+  if (!out.fd) {
+    out.write_error = errno;
+    out.fd.reset(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  }
+  if (!out.fd) return Error::FromErrno("opening '" + path + "'");
+  return out;
+}
+
+}  // namespace
+
+Result<SysctlFiles::OpenFile*> SysctlFiles::Open(const SysctlPlace& place, uint64_t inode) {
+  const auto known = files_.find(place);
+  if (known != files_.end()) {
+    uses_.splice(uses_.begin(), uses_, known->second.use);
+    return &known->second;
+  }
+  Result<Opened> opened = Error("");
+  if (place.netns == kNoNetns || place.netns == home_) {
+    opened = OpenHere(place.name);
+  } else {
+    auto netns = finder_->Find(place.netns, inode);
+    if (!netns) return netns.error();
+    auto inside = ScopedNetns::Enter(netns->get());
+    if (!inside) return inside.error();
+    opened = OpenHere(place.name);
+  }
+  if (!opened) return opened.error();
+  if (files_.size() >= kMostOpen) {
+    files_.erase(uses_.back());
+    uses_.pop_back();
+  }
+  uses_.push_front(place);
+  auto [added, unused] = files_.emplace(
+      place, OpenFile{std::move(opened->fd), opened->write_error, uses_.begin()});
+  return &added->second;
+}
+
+void SysctlFiles::Forget(const SysctlPlace& place) {
+  const auto known = files_.find(place);
+  if (known == files_.end()) return;
+  uses_.erase(known->second.use);
+  files_.erase(known);
+}
+
+Result<Values> SysctlFiles::Read(const SysctlPlace& place, uint64_t inode) {
+  auto file = Open(place, inode);
+  if (!file) return file.error();
+  char text[256];
+  const ssize_t length = pread((*file)->fd.get(), text, sizeof(text), 0);
+  if (length < 0) {
+    const Error error = Error::FromErrno("reading '" + place.name + "'");
+    Forget(place);
+    return error;
+  }
+  const auto values = Values::Parse(std::string(text, static_cast<size_t>(length)));
+  if (!values) return Error("'" + place.name + "' does not hold one to three numbers");
+  return *values;
+}
+
+Status SysctlFiles::Write(const SysctlPlace& place, uint64_t inode, const Values& values) {
+  auto file = Open(place, inode);
+  if (!file) return file.error();
+  if ((*file)->write_error != 0) return Error((*file)->write_error, "writing '" + place.name + "'");
+  const std::string text = values.Text() + "\n";
+  const ssize_t length = pwrite((*file)->fd.get(), text.data(), text.size(), 0);
+  if (length == static_cast<ssize_t>(text.size())) return Ok();
+  const Error error = length < 0 ? Error::FromErrno("writing '" + place.name + "'")
+                                 : Error("writing '" + place.name + "': only a part was taken");
+  if (error.code() == ENOENT) Forget(place);
+  return error;
+}
+
+}  // namespace bpftune

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note
+#pragma once
+
+// One tuner at work: its object loaded, its hooks attached. Which of the alternatives of a hook is
+// used is found out by loading and attaching that very program; a name in BTF proves nothing.
+
+#include <cstdint>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "controller/bpf_handles.h"
+#include "controller/description.h"
+#include "controller/result.h"
+#include "controller/shared_maps.h"
+
+namespace bpftune {
+
+// What every object is told before it is loaded.
+struct TunerFacts {
+  int cgroup_fd = -1;  // root of cgroup v2; negative: there is none
+  bool netns_by_inode = false;
+  bool confined = false;
+  uint32_t page_bytes = 4096;
+  std::set<std::string> without;  // programs not to be used (--without-hook)
+};
+
+// How a hook came out.
+struct HookState {
+  Hook hook;
+  std::string program;  // the one in use; empty: none works
+  bool preferred = false;  // it is the first alternative
+  std::string why_not;     // what the last alternative that failed said
+};
+
+class Tuner {
+ public:
+  // `id` is the tuner's number in keys and requests. Fails, with the reason, if the object cannot
+  // be used at all: damaged, or a required hook does not work.
+  static Result<Tuner> Load(const std::string& path, uint16_t id, const SharedMaps& maps,
+                            const TunerFacts& facts);
+
+  uint16_t id() const { return id_; }
+  const Description& description() const { return description_; }
+  const std::vector<HookState>& hooks() const { return states_; }
+  bool has(tuner_hook_kind kind) const;
+
+  // Run the programs of hooks of that kind. RunPeriodic takes the row of the hook.
+  Status RunPulse() const;
+  Status RunPeriodic(size_t hook) const;
+  // In the namespace of the calling thread. Nothing happens without a visit hook.
+  Status RunVisit() const;
+
+  // The counters of the description, summed over the CPUs.
+  std::vector<uint64_t> Counts() const;
+
+ private:
+  Tuner(uint16_t id, Description description) : id_(id), description_(std::move(description)) {}
+
+  uint16_t id_;
+  Description description_;
+  BpfObjectPtr object_;
+  std::vector<HookState> states_;
+  std::vector<BpfLinkPtr> links_;  // beside states_; destroyed before the object
+};
+
+}  // namespace bpftune

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note
+#include "controller/tuning_state.h"
+
+#include <bpf/bpf.h>
+
+#include "controller/tuner.h"
+
+namespace bpftune {
+namespace {
+
+template <typename Value>
+std::optional<Value> Lookup(int map, const state_key& key) {
+  Value value;
+  if (bpf_map_lookup_elem(map, &key, &value) != 0) return std::nullopt;
+  return value;
+}
+
+Status Update(int map, const char* name, const state_key& key, const void* value) {
+  const int err = bpf_map_update_elem(map, &key, value, BPF_ANY);
+  if (err) return Error(err, std::string("updating map '") + name + "'");
+  return Ok();
+}
+
+}  // namespace
+
+std::optional<owner> MapState::Owner(const state_key& set) const {
+  return Lookup<owner>(maps_->fd(MAP_OWNERS), set);
+}
+
+std::optional<pending> MapState::Pending(const state_key& tunable) const {
+  return Lookup<pending>(maps_->fd(MAP_PENDING), tunable);
+}
+
+void MapState::ClearPending(const state_key& tunable) {
+  (void)bpf_map_delete_elem(maps_->fd(MAP_PENDING), &tunable);  // may be gone already
+}
+
+std::optional<published> MapState::Published(const state_key& tunable) const {
+  return Lookup<published>(maps_->fd(MAP_PUBLISHED), tunable);
+}
+
+Status MapState::Publish(const state_key& tunable, const published& what) {
+  return Update(maps_->fd(MAP_PUBLISHED), MAP_PUBLISHED, tunable, &what);
+}
+
+void MapState::Forget(const state_key& tunable) {
+  (void)bpf_map_delete_elem(maps_->fd(MAP_PUBLISHED), &tunable);  // may never have been there
+}
+
+Status MapState::Order(const state_key& set, const order& what) {
+  if (!watcher_) return Error("there is no sysctl watcher to order from");
+  const int map = maps_->fd(MAP_ORDERS);
+  auto given = Update(map, MAP_ORDERS, set, &what);
+  if (!given) return given;
+  auto done = watcher_->RunPulse();
+  (void)bpf_map_delete_elem(map, &set);  // carried out or void; either way done with
+  return done;
+}
+
+}  // namespace bpftune

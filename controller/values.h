@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note
+#pragma once
+
+// The numbers of one sysctl: tcp_rmem has three, most have one.
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "bpf/common/tuner_abi.h"
+
+namespace bpftune {
+
+struct Values {
+  std::array<int64_t, TUNER_MAX_VALUES> number{};
+  uint32_t count = 0;
+
+  friend bool operator==(const Values&, const Values&) = default;
+
+  static Values Of(const __s64 (&numbers)[TUNER_MAX_VALUES], uint32_t count);
+  // What /proc/sys shows: numbers between blanks. Nothing if it is not just that, or too many.
+  static std::optional<Values> Parse(const std::string& text);
+
+  // "4096 131072 6291456"
+  std::string Text() const;
+  // The first other.count numbers are the same.
+  bool StartsWith(const Values& other) const;
+};
+
+}  // namespace bpftune

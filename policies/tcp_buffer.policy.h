@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
+#pragma once
+
+/*
+ * tcp_buffer: how large TCP's buffers may become. What may be changed, within
+ * which bounds, what can be seen, and the words for it. Data only.
+ *
+ * The largest value the kernel accepts is INT_MAX; a buffer of 1 GiB already
+ * holds 10 Gbit/s over 0.5 s, so that is the bound. 4096 is the kernel's own
+ * lowest default (Documentation/networking/ip-sysctl.rst).
+ */
+#define TCP_BUFFER_TUNABLES(T)                                                \
+	T(TCP_RMEM, "net.ipv4.tcp_rmem", "min default max", "tcp_rmem",       \
+	  3, TUNABLE_PER_NETNS, 4096, 1 << 30)                                \
+	T(TCP_WMEM, "net.ipv4.tcp_wmem", "min default max", "tcp_wmem",       \
+	  3, TUNABLE_PER_NETNS, 4096, 1 << 30)
+
+#define TCP_BUFFER_INCREASE "need to increase TCP buffer size(s)"
+#define TCP_BUFFER_INCREASE_WHY \
+	"Need to increase buffer size(s) to maximize throughput"
+#define TCP_BUFFER_INCREASE_REASON \
+	"need to increase max buffer size to maximize throughput"
+#define TCP_BUFFER_DECREASE "need to decrease TCP buffer size(s)"
+
+#define TCP_BUFFER_SCENARIOS(S)                                               \
+	S(RECEIVE_WINDOW_LIMITED, TCP_BUFFER_INCREASE,                        \
+	  TCP_BUFFER_INCREASE_WHY, TCP_BUFFER_INCREASE_REASON,                \
+	  "The window offered to {peer} is as large as {tunable} allows, and "\
+	  "the application reads promptly: {arg0} kbit/s at a round-trip "    \
+	  "time of {arg1} us; the path needs {arg2} bytes. Connections held " \
+	  "back: {arg3}.")                                                    \
+	S(WINDOW_SCALE_LIMITED, TCP_BUFFER_INCREASE,                          \
+	  TCP_BUFFER_INCREASE_WHY, TCP_BUFFER_INCREASE_REASON,                \
+	  "The connection with {peer} uses all that the window scale of its " \
+	  "first packet allows: {arg0} kbit/s at a round-trip time of {arg1} "\
+	  "us. It cannot get more; new connections will, up to what {arg2} "  \
+	  "bytes hold. Connections held back: {arg3}.")                       \
+	S(SEND_BUFFER_LIMITED, TCP_BUFFER_INCREASE,                           \
+	  TCP_BUFFER_INCREASE_WHY, TCP_BUFFER_INCREASE_REASON,                \
+	  "The send buffer towards {peer} is full and as large as {tunable} " \
+	  "allows, below what the congestion window would take: {arg0} "      \
+	  "kbit/s at a round-trip time of {arg1} us; the path needs {arg2} "  \
+	  "bytes. Connections held back: {arg3}.")                            \
+	S(LATENCY_FOLLOWS_BUFFER, TCP_BUFFER_DECREASE,                        \
+	  "Round-trip time rises with the buffer, throughput does not",       \
+	  "round-trip time following the buffer size",                        \
+	  "Towards {peer} the round-trip time is {arg0} us, the shortest "    \
+	  "seen {arg1} us; it follows the buffer size with a correlation of " \
+	  "{arg2}/1000. The path needs {arg3} bytes. Connections that have "  \
+	  "grown keep their buffer; new ones get the smaller one.")           \
+	S(BUFFER_NOT_NEEDED, TCP_BUFFER_DECREASE,                             \
+	  "Nothing has needed the upper half of the buffer for a long time",  \
+	  "nothing needing the upper half of the buffer",                     \
+	  "For {arg0} s no connection needed the upper half; the largest "    \
+	  "need lately was {arg1} bytes, and {arg2} bytes were in force "     \
+	  "before bpftune changed it.")                                       \
+	S(RECEIVER_STALLED, "receive buffer of a connection stopped growing", \
+	  "The kernel's receive autotuning waits for more data than the "     \
+	  "window admits",                                                    \
+	  "receive autotuning having stalled",                                \
+	  "The receive buffer for {peer} stayed at {arg0} bytes after "       \
+	  "{tunable} was raised; a pulse of SO_RCVLOWAT made it {arg1} "      \
+	  "bytes. Autotuning of the connection goes on.")
+
+/* tcp_mem counts pages, for the whole machine: low, pressure, high. */
+#define TCP_BUFFER_SAMPLES(M)                                                 \
+	M(TCP_MEM_PRESSURE, SAMPLE_SYSCTL, "net.ipv4.tcp_mem", "1", 5000)     \
+	M(TCP_MEM_USED, SAMPLE_KEYED, "/proc/net/sockstat", "TCP mem", 1000)
+
+#define TCP_BUFFER_COUNTERS(C)                                                \
+	C(FLOWS, "connections seen carrying data")                            \
+	C(RECEIVE_LIMITED, "connections limited by their receive window")     \
+	C(SEND_LIMITED, "connections limited by their send buffer")           \
+	C(SCALE_LIMITED, "connections at the limit of their window scale")    \
+	C(SLOW_READER, "connections whose application reads slowly")          \
+	C(LOCKED, "connections with a buffer set by the application")         \
+	C(APP_LIMITED, "connections limited by their sending application")    \
+	C(QUEUEING, "connections that already fill a queue on the path")      \
+	C(HELD_LATENCY, "raises not made because latency follows the buffer") \
+	C(HELD_MEMORY, "raises not made because TCP memory is short")         \
+	C(HELD_YIELDED, "raises not made because the value is yours")         \
+	C(VISIT_IN_VAIN, "receive buffers that a pulse did not wake")         \
+	C(SWEEPS, "looks at all connections")
+
+#define TCP_BUFFER_HOOKS(H)                                                   \
+	H(FLOW, "flow", HOOK_EVENT, HOOK_REQUIRED, 0,                         \
+	  "no connection is seen; TCP buffers are not tuned")                 \
+	H(SWEEP, "sweep", HOOK_PULSE, HOOK_REQUIRED, 0,                       \
+	  "connections cannot be measured; TCP buffers are not tuned")        \
+	H(GROW, "grow", HOOK_EVENT, 0, 0,                                     \
+	  "a busy connection that was idle is noticed up to 2 s later")       \
+	H(DECAY, "decay", HOOK_PERIODIC, 0, 30000,                            \
+	  "buffers that nobody needs any more do not come down")              \
+	H(VISIT, "visit", HOOK_VISIT, 0, 0,                                   \
+	  "a stalled receive buffer is not woken; new connections profit")
