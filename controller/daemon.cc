@@ -144,7 +144,8 @@ Status Daemon::LoadTuners(const Options& options) {
                             .netns_by_inode = kind_ == NetnsIdKind::kInode,
                             .confined = confined_,
                             .page_bytes = static_cast<uint32_t>(sysconf(_SC_PAGESIZE)),
-                            .without = options.without_hook};
+                            .without = options.without_hook,
+                            .log = log_};
   for (const std::string& path : *paths) {
     if (tuners_.size() == TUNERS_MAX) {
       lost_.push_back({path, "there are " + std::to_string(TUNERS_MAX) + " tuners already"});

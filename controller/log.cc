@@ -6,12 +6,13 @@
 
 #include <cstdarg>
 #include <cstdio>
+#include <sstream>
 #include <utility>
 
 namespace bpftune {
 namespace {
 
-constexpr size_t kKeptBytes = size_t{64} * 1024;
+constexpr size_t kKeptBytes = size_t{256} * 1024;
 
 std::string Harmless(std::string line) {
   for (char& c : line) {
@@ -27,8 +28,14 @@ std::string& KeptMessages() {
 
 int KeepMessage(libbpf_print_level level, const char* format, va_list args) {
   if (level == LIBBPF_DEBUG) return 0;
-  char text[4096];
-  const int length = vsnprintf(text, sizeof(text), format, args);
+  va_list again;
+  va_copy(again, args);
+  const int length = vsnprintf(nullptr, 0, format, again);
+  va_end(again);
+  if (length <= 0) return length;
+  std::string text(static_cast<size_t>(length) + 1, '\0');  // a verifier log may be long
+  vsnprintf(text.data(), text.size(), format, args);
+  text.pop_back();
   std::string& kept = KeptMessages();
   kept += text;
   if (kept.size() > kKeptBytes) kept.erase(0, kept.size() - kKeptBytes);
@@ -57,6 +64,11 @@ void SyslogLog::Write(LogLevel level, const std::string& line) {
 
 void CaptureLibbpfMessages() { libbpf_set_print(KeepMessage); }
 
-std::string TakeLibbpfMessages() { return std::exchange(KeptMessages(), {}); }
+std::vector<std::string> TakeLibbpfMessages() {
+  std::istringstream in(std::exchange(KeptMessages(), {}));
+  std::vector<std::string> lines;
+  for (std::string line; std::getline(in, line);) lines.push_back(line);
+  return lines;
+}
 
 }  // namespace bpftune

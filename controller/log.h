@@ -6,6 +6,7 @@
 // everything else returns what went wrong.
 
 #include <string>
+#include <vector>
 
 namespace bpftune {
 
@@ -44,10 +45,10 @@ class SyslogLog : public LogSink {
   LogLevel most_;
 };
 
-// libbpf's own messages: kept (the last 64 KiB), shown only when the step they belong to fails.
+// libbpf's own messages: kept (the last 256 KiB), shown only when the step they belong to fails.
 // Installed for the whole process by the first call.
 void CaptureLibbpfMessages();
-// What was kept since the last call. The last line of a verifier log says what is wrong.
-std::string TakeLibbpfMessages();
+// The lines that were kept since the last call, the verifier's log among them.
+std::vector<std::string> TakeLibbpfMessages();
 
 }  // namespace bpftune

@@ -8,8 +8,6 @@
 #include <map>
 #include <string_view>
 
-#include "controller/log.h"
-
 namespace bpftune {
 namespace {
 
@@ -26,18 +24,12 @@ std::vector<std::string> Alternatives(const bpf_object* object, const std::strin
   return out;
 }
 
-// The last line that is about a failure: the verifier's verdict, or libbpf's.
-std::string LastWords() {
-  const std::string all = TakeLibbpfMessages();
+// The last line before the verifier's statistics: its verdict.
+std::string LastWords(const std::vector<std::string>& lines) {
   std::string verdict;
-  for (size_t begin = 0; begin < all.size();) {
-    const size_t end = std::min(all.find('\n', begin), all.size());
-    const std::string line = all.substr(begin, end - begin);
-    if (!line.empty() && !line.starts_with("libbpf: ") && !line.starts_with("processed ") &&
-        line.find("LOG") == line.npos) {
-      verdict = line;
-    }
-    begin = end + 1;
+  for (const std::string& line : lines) {
+    if (line.starts_with("processed ")) break;
+    if (!line.empty() && line.find("libbpf: ") == line.npos && !line.starts_with("--")) verdict = line;
   }
   return verdict;
 }
@@ -63,10 +55,12 @@ class Preparer {
     if (!told) return told.error();
     auto shared = maps_.GiveTo(object->get());
     if (!shared) return shared.error();
-    TakeLibbpfMessages();
+    (void)TakeLibbpfMessages();
     const int err = bpf_object__load(object->get());
     if (err) {
-      const std::string words = LastWords();
+      const std::vector<std::string> lines = TakeLibbpfMessages();
+      for (const std::string& line : lines) facts_.log->Debug(line);
+      const std::string words = LastWords(lines);
       return Error(err, "loading" + (words.empty() ? "" : " (" + words + ")"));
     }
     return object;

@@ -11,6 +11,7 @@
 
 #include "controller/bpf_handles.h"
 #include "controller/description.h"
+#include "controller/log.h"
 #include "controller/result.h"
 #include "controller/shared_maps.h"
 
@@ -23,6 +24,7 @@ struct TunerFacts {
   bool confined = false;
   uint32_t page_bytes = 4096;
   std::set<std::string> without;  // programs not to be used (--without-hook)
+  LogSink* log = nullptr;  // for what the verifier says of a program it refuses, at debug level
 };
 
 // How a hook came out.

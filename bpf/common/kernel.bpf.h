@@ -103,11 +103,13 @@ struct tcp_sock___scaling {
 	__u8 scaling_ratio;
 };
 
-struct task_struct;
 struct nsproxy {
 	struct net *net_ns;
 };
+
 struct task_struct {
+	int tgid;
+	char comm[16];
 	struct nsproxy *nsproxy;
 };
 

@@ -33,6 +33,12 @@ TUNER_DEFINE(SYSCTL, "sysctl", "sees who else writes the tunables in use, and yi
 
 __u32 daemon_tgid; /* 0: not known yet */
 
+/* From the task: on 5.10 this program type has no helper for it. */
+static __always_inline struct task_struct *current_task(void)
+{
+	return (struct task_struct *)bpf_get_current_task();
+}
+
 struct vector {
 	__s64 values[TUNER_MAX_VALUES];
 	__u32 count;
@@ -90,7 +96,7 @@ static __always_inline void tell(const struct watched *watched, __u64 netns,
 	request->evidence[0] = owner->generation;
 	__builtin_memcpy(request->seen, owner->before, sizeof(request->seen));
 	__builtin_memcpy(request->wanted, owner->values, sizeof(request->wanted));
-	bpf_get_current_comm(request->comm, sizeof(request->comm));
+	BPF_CORE_READ_STR_INTO(&request->comm, current_task(), comm);
 	request_send(request, RING_WAKE);
 }
 
@@ -104,7 +110,7 @@ static __always_inline void take_over(const struct watched *watched, const struc
 		.time_ns = bpf_ktime_get_ns(),
 		.row = watched->row,
 		.count = written->count,
-		.pid = bpf_get_current_pid_tgid() >> 32,
+		.pid = BPF_CORE_READ(current_task(), tgid),
 	};
 
 	__builtin_memcpy(owner.values, written->values, sizeof(owner.values));
@@ -120,7 +126,7 @@ SEC("?cgroup/sysctl")
 int watch__cgroup(struct bpf_sysctl *ctx)
 {
 	char text[TEXT_LEN + NUMBER_LEN] = {};
-	struct task_struct *task;
+	struct task_struct *task = current_task();
 	struct watched_key name = {};
 	struct watched *watched;
 	struct vector written = {};
@@ -138,7 +144,6 @@ int watch__cgroup(struct bpf_sysctl *ctx)
 		return 1;
 
 	if (watched->flags & TUNABLE_PER_NETNS) {
-		task = (struct task_struct *)bpf_get_current_task();
 		key.netns = BPF_CORE_READ(task, nsproxy, net_ns, ns.inum);
 		if (!tuner_netns_by_inode)
 			key.netns = BPF_CORE_READ(task, nsproxy, net_ns, net_cookie);
@@ -147,7 +152,7 @@ int watch__cgroup(struct bpf_sysctl *ctx)
 	}
 	key.tuner = watched->tuner;
 	key.row = watched->set_row;
-	by_daemon = bpf_get_current_pid_tgid() >> 32 == daemon_tgid && daemon_tgid;
+	by_daemon = daemon_tgid && BPF_CORE_READ(task, tgid) == (int)daemon_tgid;
 	owner = bpf_map_lookup_elem(&tuner_owners, &key);
 	if (by_daemon && !is_owned(owner))
 		return 1;
@@ -192,7 +197,7 @@ int orders__tuner_orders(struct bpf_iter__bpf_map_elem *ctx)
 	struct owner *owner;
 	__u64 generation;
 
-	daemon_tgid = bpf_get_current_pid_tgid() >> 32;
+	daemon_tgid = BPF_CORE_READ(current_task(), tgid);
 	if (!key_in_map || !order)
 		return 0;
 	key = *key_in_map;
