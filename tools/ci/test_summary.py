@@ -4,8 +4,8 @@
 
 EVENTS is what `bazel test --build_event_json_file` wrote; the cases are in the test.xml
 files that it names. (Bazel itself calls a test passed whose cases were all skipped, and
-bazel-testlogs keeps the logs of targets that are gone.) CHECKS has a line "PASSED name"
-or "FAILED name" for each check outside Bazel.
+bazel-testlogs keeps the logs of targets that are gone.) CHECKS has a line "OUTCOME name"
+for each check outside Bazel.
 
 Prints a line for each test, then each skipped or failed case, and at last
 "N passed, N failed" with ", N skipped" where some were. Exits 1 unless something passed
