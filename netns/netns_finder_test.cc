@@ -203,17 +203,18 @@ class ByCookieTest : public ::testing::Test {
   }
 };
 
-// The kernel gives the number of a dead namespace to the next one, if nothing else in /proc was
-// faster; when it is done with the dead one cannot be seen. So this takes a few attempts.
+// The kernel gives the lowest free number to the next namespace. When it is done with a dead one
+// cannot be seen, and others in /proc take numbers too; hence the pauses and the attempts.
 TEST_F(ByCookieTest, NotFooledByAReusedInodeNumber) {
   const MountDir mounts;
   KnownNetns known;
   UniqueFd second;
   std::optional<NetnsFinder> by_any_way;
   std::optional<NetnsFinder> by_search;
-  std::chrono::milliseconds pause(5);
+  std::chrono::milliseconds pause(20);
   ASSERT_TRUE(Eventually([&] {
     second.reset();
+    std::this_thread::sleep_for(pause);
     UniqueFd first = MakeNetns();
     known = Know(first.get());
     mounts.Mount(first.get(), "blue");
