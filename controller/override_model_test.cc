@@ -23,6 +23,9 @@
 //   - any of this while the daemon is dead. It puts right at its next start what it left undone: an
 //     entry that is theirs, and the value in force the one it meant to write.
 //   - KnownLimit below.
+//   - what else is written while the decision still runs in which one of these landed, or a
+//   reclaim:
+//     it does not replace the value that we had found, so it might be meant for elsewhere.
 
 #include <gtest/gtest.h>
 
@@ -51,8 +54,10 @@ constexpr int kRounds = 4;  // of putting the administrator's value back
 
 struct Write {
   Value value;
-  bool hidden = false;  // from the hook: a descriptor held on another namespace
+  bool hidden = false;     // from the hook: a descriptor held on this namespace by another
+  bool elsewhere = false;  // seen by the hook, but goes to another namespace, by such a descriptor
 };
+constexpr Value kElsewhere = 7;  // the value there
 
 struct Scenario {
   std::vector<std::vector<Write>> administrators;  // at most two, at most four writes in all
@@ -65,11 +70,14 @@ struct Rules {
   bool deny = true;                      // refuses our write to the administrator's tunable
   bool record_equal_when_theirs = true;  // counts a write of the present value if it is theirs
   bool record_equal_always = false;      // and if it is ours, too (see KnownLimit)
+  bool keep_first_before = true;         // remembers what the first of their writes replaced
   // The applier:
   bool compare_with_last_write = true;    // not with what BPF saw: that may be theirs already
   bool recheck = true;                    // after writing, asks whether it is theirs now
   bool recheck_after_readback = true;     // and after reading back, not before
   int rounds = kRounds;                   // puts back again when theirs has changed meanwhile
+  bool put_back_over_any = true;          // over what it may be by now, not only over `wanted`
+  bool put_back_only_here = true;         // if the first of theirs replaced what stood here
   bool withdraw = true;                   // their last value is refused: the one before it counts
   bool unchanged_readback_yields = true;  // the value from before read back: somebody put it back
   // The promise: less KnownLimit.
@@ -98,6 +106,7 @@ struct Entry {  // of the map `owners`; replaced whole
   uint8_t generation, reclaimed;
   Value theirs;    // their last value
   Value previous;  // the one before it, in case the kernel refused the last
+  Value before;    // what the hook saw in force when it became theirs
   bool IsTheirs() const { return generation != reclaimed; }
 };
 
@@ -226,11 +235,12 @@ class Checker {
   }
 
   // The hook, for anybody else's. False: ignored.
-  bool HookRecords(State& s, Value value) const {
+  bool HookRecords(State& s, Value value, Value before) const {
     const bool equal_counts =
         rules_.record_equal_always || (rules_.record_equal_when_theirs && s.entry.IsTheirs());
-    if (value == s.value && !equal_counts) return false;
+    if (value == before && !equal_counts) return false;
     s.entry.previous = s.entry.IsTheirs() ? s.entry.theirs : value;
+    if (!s.entry.IsTheirs() || !rules_.keep_first_before) s.entry.before = before;
     s.entry.theirs = value;
     s.entry.generation++;
     return true;
@@ -239,7 +249,7 @@ class Checker {
   // A program of the watcher that the applier runs when it found a foreign value by comparing.
   static void Yield(State& s, Value found) {
     if (s.entry.IsTheirs()) return;
-    s.entry.theirs = s.entry.previous = found;
+    s.entry.theirs = s.entry.previous = s.entry.before = found;
     s.entry.generation++;
   }
 
@@ -257,6 +267,7 @@ class Checker {
     s.reclaim_done = 1;
     s.entry.reclaimed = s.entry.generation;
     s.candidates = s.value_is_foreign = s.back_is_foreign = 0;
+    s.applier.untold = s.applier.pc > Pc::kCompare && s.applier.pc < Pc::kAtRest;
     for (auto& a : s.administrators) a.voided = a.in_flight;
   }
 
@@ -270,13 +281,15 @@ class Checker {
       a.in_flight = 1;
       a.voided = 0;
       a.ended_before = s.candidates;
-      a.ignored = !HookRecords(s, w.value);
+      a.ignored = !HookRecords(s, w.value, w.elsewhere ? kElsewhere : s.value);
       Say(name + ": hook" + (a.ignored ? " ignores it, equal" : ""));
       return;
     }
     const bool changes = w.value != s.value;
     if (w.hidden) a.ended_before = s.candidates;
-    if (Handle(s, w.value)) {
+    if (w.elsewhere) {
+      Say(name + ": handler, elsewhere");
+    } else if (Handle(s, w.value)) {
       Say(name + ": handler");
       Observe(s, who, w, changes);
     } else {
@@ -292,7 +305,7 @@ class Checker {
     const bool told = !a.voided && IsToldOf(s, w, a.ignored);
     if (!told) {
       if (!changes) return;
-      s.applier.untold = 1;
+      s.applier.untold = s.applier.pc > Pc::kCompare && s.applier.pc < Pc::kAtRest;
       s.candidates = s.value_is_foreign = 0;
       return;
     }
@@ -304,6 +317,8 @@ class Checker {
   // Does the applier learn of this write? If not it is one of those that nobody can promise.
   bool IsToldOf(const State& s, const Write& w, bool ignored) const {
     const auto& a = s.applier;
+    if (a.untold && rules_.put_back_only_here)
+      return false;  // it is not the old value they replace
     if (!w.hidden && (!ignored || !rules_.excuse_stalled_equal)) return true;  // by the entry
     if (a.pc > Pc::kCompare && a.pc <= Pc::kReadBack)  // by the old value read back
       return !w.hidden && w.value == a.found && !a.untold;
@@ -324,6 +339,13 @@ class Checker {
       for (size_t i = 0; i < scenario_.administrators[who].size(); i++)
         if ((s.candidates & Bit(who, i)) && scenario_.administrators[who][i].value == value)
           return true;
+    return false;
+  }
+
+  bool IsElsewhere(Value value) const {
+    for (const auto& writes : scenario_.administrators)
+      for (const Write& w : writes)
+        if (w.elsewhere && w.value == value) return true;
     return false;
   }
 
@@ -409,7 +431,10 @@ class Checker {
       case Pc::kRestoreCompare:
         Say("we compare with theirs");
         a.pc = Pc::kRestoreHook;
-        if (s.value == a.now.theirs) Stop(s);
+        if (s.value == a.now.theirs || (!rules_.put_back_over_any && s.value != wanted) ||
+            (rules_.put_back_only_here && a.now.before != a.found)) {
+          Stop(s);
+        }
         return;
       case Pc::kRestoreHook:
         Say("we put back " + std::to_string(a.now.theirs) + ": hook");
@@ -417,6 +442,7 @@ class Checker {
         return;
       case Pc::kRestoreHandle:
         WriteOurs(s, "put back", a.now.theirs);
+        if (IsElsewhere(a.now.theirs)) Violate("strayed: written here what was meant elsewhere");
         a.pc = a.now.theirs == kRefused && rules_.withdraw ? Pc::kWithdraw : Pc::kRestoreRecheck;
         return;
       case Pc::kWithdraw:
@@ -549,12 +575,7 @@ TEST(OverrideModelTest, StillTunesWhereNobodyInterferesAndAfterAReclaim) {
 
 TEST(OverrideModelTest, BreaksWhenTheHookDoesNotDenyOurLateWrite) {
   ExpectBreaks({.deny = false}, "late", OneAdministrator(1));
-}
-
-// Even so nothing would be lost in the end, unless the daemon died between writing and looking
-// again: denying keeps their value standing all the time, and what is put back rare.
-TEST(OverrideModelTest, WouldStillPutTheirValueBackWithoutDenying) {
-  EXPECT_FALSE(FindViolation({.deny = false}, OneAdministrator(2), "lost"));
+  ExpectBreaks({.deny = false}, "lost", OneAdministrator(2));
 }
 
 TEST(OverrideModelTest, BreaksWithoutLookingAtTheEntryAgain) {
@@ -567,6 +588,21 @@ TEST(OverrideModelTest, BreaksWhenTheEntryIsReadAgainBeforeTheValueIsReadBack) {
 
 TEST(OverrideModelTest, BreaksWhenTheirValueIsPutBackOnlyOnce) {
   ExpectBreaks({.rounds = 1}, "lost", OneAdministrator(2));
+}
+
+// What stands there may be what the kernel made of ours, or what we put back before.
+TEST(OverrideModelTest, BreaksWhenTheirValueIsPutBackOnlyOverTheOneWeWanted) {
+  ExpectBreaks({.put_back_over_any = false}, "lost", OneAdministrator(1));
+}
+
+// The hook sees the writer's namespace. Where the write really goes, what it replaces tells.
+TEST(OverrideModelTest, NeverWritesHereWhatWasMeantForAnotherNamespace) {
+  ExpectHolds({{{{{.value = 6, .elsewhere = true}}}}});
+  ExpectBreaks({.put_back_only_here = false}, "strayed", {{{{{.value = 6, .elsewhere = true}}}}});
+}
+
+TEST(OverrideModelTest, BreaksWhenTheSecondOfTheirWritesMustHaveReplacedOurs) {
+  ExpectBreaks({.keep_first_before = false}, "lost", OneAdministrator(2));
 }
 
 TEST(OverrideModelTest, BreaksWhenComparingWithWhatBpfSawInsteadOfOurLastWrite) {
