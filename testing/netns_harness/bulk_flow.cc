@@ -29,6 +29,8 @@ using Seconds = std::chrono::duration<double>;
 constexpr double kBucketsPerSecond = 10;
 constexpr size_t kChunkBytes = 256 << 10;
 constexpr size_t kSlowReaderChunkBytes = 16 << 10;
+// How much lost time a slow reader makes up for, so that a busy machine does not slow it further.
+constexpr std::chrono::milliseconds kCatchUp{100};
 
 // Bytes without a pattern, of a length that is no power of two, so that data at a wrong place
 // shows.
@@ -156,8 +158,8 @@ void BulkFlow::State::Receive() {
     Record(bytes);
     if (!is_slow) continue;
     Seconds takes(static_cast<double>(bytes) * 8 / (options.reader_mbit * 1e6));
-    next_read =
-        std::max(next_read, Clock::now()) + std::chrono::duration_cast<Clock::duration>(takes);
+    next_read = std::max(next_read, Clock::now() - kCatchUp) +
+                std::chrono::duration_cast<Clock::duration>(takes);
     if (!WaitUntilReady(-1, 0, next_read)) return;
   }
 }

@@ -22,7 +22,7 @@ struct BulkFlowOptions {
   Family family = Family::kIpv4;
   int receive_buffer_bytes = 0;   // over 0: SO_RCVBUF of the receiver, which ends its autotuning
   int send_buffer_bytes = 0;      // over 0: SO_SNDBUF of the sender, likewise
-  double reader_mbit = 0;         // over 0: the receiver reads no faster than this
+  double reader_mbit = 0;         // over 0: the receiver reads no faster, on average over 100 ms
   uint64_t write_bytes = 0;       // over 0: the sender has this much to send ...
   double write_interval_ms = 20;  // ... every so often (application-limited)
   uint64_t total_bytes = 0;       // over 0: the flow ends by itself after so many bytes

@@ -11,9 +11,12 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
+#include <thread>
 
 #include "testing/netns_harness/netlink.h"
 
@@ -47,6 +50,34 @@ std::string SysctlPath(const std::string& name) {
   std::string path = "/proc/sys/" + name;
   std::replace(path.begin(), path.end(), '.', '/');
   return path;
+}
+
+// Whether neighbour solicitations for ADDRESS::N, one digit N, are heard at this end of a veth
+// pair. A worker of the kernel sees to that some time after the address was added; one that comes
+// earlier is answered only when it is repeated, a second later.
+bool HearsSolicitations(const Endpoint& end) {
+  std::string group = std::string("ff0200000000000000000001ff00000") + end.ipv6.back();
+  std::ifstream memberships("/proc/thread-self/net/igmp6");
+  for (std::string line; std::getline(memberships, line);) {
+    if (line.find(" " + end.device + " ") != std::string::npos &&
+        line.find(group) != std::string::npos) {
+      return true;
+    }
+  }
+  return false;
+}
+
+// For one end of a veth pair, inside its namespace.
+Status WaitUntilReady(const Endpoint& end) {
+  if (Status running = WaitUntilRunning(end.device); !running) return running;
+  auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(5);
+  while (!HearsSolicitations(end)) {
+    if (std::chrono::steady_clock::now() > deadline) {
+      return Error(ETIMEDOUT, "waiting for IPv6 on '" + end.device + "'");
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  return Ok();
 }
 
 [[noreturn]] void DieOutside(const std::string& what) {
@@ -154,6 +185,10 @@ Result<VethPair> VethPair::Create(const Host& a, const Host& b) {
   if (!end_a) return end_a.error();
   auto end_b = attach(b, "2");
   if (!end_b) return end_b.error();
+  for (const Endpoint* end : {&*end_a, &*end_b}) {
+    Status ready = end->host.Run([end] { return WaitUntilReady(*end); });
+    if (!ready) return ready.error().Within("host '" + end->host.name() + "'");
+  }
   return VethPair{*end_a, *end_b};
 }
 

@@ -6,10 +6,12 @@
 #include <poll.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <atomic>
+#include <cmath>
 #include <cstring>
 #include <fstream>
-#include <set>
+#include <span>
 #include <sstream>
 #include <thread>
 
@@ -190,6 +192,16 @@ Result<std::vector<Arrival>> SendBurst(const Link& link, uint32_t count) {
   return arrivals;
 }
 
+// The least that any of them is behind a line of one segment each `segment_ns`. A stolen processor
+// only ever makes single ones late, so this stays the same over time if the rate is right.
+double LeastDelayNs(std::span<const Arrival> arrivals, double segment_ns) {
+  double least = HUGE_VAL;
+  for (const Arrival& arrival : arrivals) {
+    least = std::min(least, static_cast<double>(arrival.when_ns) - arrival.number * segment_ns);
+  }
+  return least;
+}
+
 TEST_F(LinkTest, DatagramsArriveInOrderAtTheRateOfTheLine) {
   for (double rate_mbit : {10.0, 100.0}) {
     auto count = static_cast<uint32_t>(rate_mbit * 30);
@@ -200,9 +212,11 @@ TEST_F(LinkTest, DatagramsArriveInOrderAtTheRateOfTheLine) {
 
     ASSERT_EQ(arrivals.size(), count);
     for (uint32_t i = 0; i < count; i++) ASSERT_EQ(arrivals[i].number, i);
-    auto took_ns = static_cast<double>(arrivals.back().when_ns - arrivals.front().when_ns);
-    double measured = (count - 1) * 1500.0 * 8 * 1000 / took_ns;
-    EXPECT_NEAR(measured, rate_mbit, rate_mbit * (link.is_realtime() ? 0.01 : 0.1));
+    double segment_ns = 1500 * 8 * 1000 / rate_mbit;
+    double drift_ns = LeastDelayNs(std::span(arrivals).last(100), segment_ns) -
+                      LeastDelayNs(std::span(arrivals).first(100), segment_ns);
+    double share = drift_ns / (segment_ns * (count - 100));
+    EXPECT_NEAR(share, 0, link.is_realtime() ? 0.005 : 0.05) << rate_mbit << " Mbit/s";
   }
 }
 
@@ -264,9 +278,9 @@ int64_t CounterOf(const Host& host, const std::string& protocol, const std::stri
 TEST_F(LinkTest, DataArrivesAsItWasSentThroughLossAndQueueDrops) {
   ASSERT_OK_AND_ASSIGN(Link link, Connect({.rate_mbit = 200, .delay_ms = 1}));
   link.Set(Direction::kAToB,
-           {.rate_mbit = 200, .delay_ms = 1, .loss_percent = 1, .queue_bytes = 60'000});
+           {.rate_mbit = 200, .delay_ms = 1, .loss_percent = 1, .queue_bytes = 30'000});
   for (Family family : {Family::kIpv4, Family::kIpv6}) {
-    constexpr uint64_t kBytes = 10'000'000;
+    constexpr uint64_t kBytes = 5'000'000;
     LinkStatistics before = link.Statistics(Direction::kAToB);
     ASSERT_OK_AND_ASSIGN(
         BulkFlow flow,
@@ -279,9 +293,9 @@ TEST_F(LinkTest, DataArrivesAsItWasSentThroughLossAndQueueDrops) {
     EXPECT_EQ(flow.bytes_received(), kBytes);
     EXPECT_EQ(flow.bytes_corrupt(), 0U);
     EXPECT_GT(after.dropped_by_loss, before.dropped_by_loss);
-    EXPECT_GT(after.dropped_by_queue, before.dropped_by_queue);
     EXPECT_EQ(after.refused, 0U);
   }
+  EXPECT_GT(link.Statistics(Direction::kAToB).dropped_by_queue, 0U);
   EXPECT_EQ(CounterOf(*server_, "Tcp", "InCsumErrors"), 0);
 }
 

@@ -9,9 +9,15 @@
 #include <netlink/route/link/veth.h>
 #include <netlink/route/nexthop.h>
 #include <netlink/route/route.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 
+#include <chrono>
 #include <functional>
 #include <memory>
+#include <thread>
+
+#include "controller/unique_fd.h"
 
 namespace bpftune::testing {
 namespace {
@@ -76,6 +82,21 @@ Status ChangeLink(const std::string& device, const std::string& doing,
 Status SetLinkUp(const std::string& device) {
   return ChangeLink(device, "setting the state",
                     [](rtnl_link* link) { rtnl_link_set_flags(link, IFF_UP); });
+}
+
+Status WaitUntilRunning(const std::string& device) {
+  UniqueFd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  ifreq request{};
+  device.copy(request.ifr_name, sizeof request.ifr_name - 1);
+  auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(5);
+  while (std::chrono::steady_clock::now() < deadline) {
+    if (ioctl(socket.get(), SIOCGIFFLAGS, &request) != 0) {
+      return Error::FromErrno("asking for the state of '" + device + "'");
+    }
+    if ((request.ifr_flags & IFF_RUNNING) != 0) return Ok();
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  return Error(ETIMEDOUT, "waiting until '" + device + "' runs");
 }
 
 Status SetTransmitQueueLength(const std::string& device, unsigned packets) {

@@ -13,6 +13,10 @@
 namespace bpftune::testing {
 
 Status SetLinkUp(const std::string& device);
+// Waits, 5 s at most, until packets given to the device are sent: the kernel takes up to a second
+// after both ends of a veth pair are up.
+Status WaitUntilRunning(const std::string& device);
+
 Status SetTransmitQueueLength(const std::string& device, unsigned packets);
 
 // "10.0.0.1/24" or "fd00::1/64"; IPv6 addresses can be used at once (no duplicate detection).
