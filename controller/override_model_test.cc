@@ -193,6 +193,7 @@ class Checker {
     if (!at_rest) return;
     ends_.insert(s.value);
     if (s.candidates != 0 && !IsCandidate(s, s.value)) {
+      Say("everything has come to rest");
       Violate("lost: at rest the value is not the administrator's");
       Reach(s, i);
     }
