@@ -3,8 +3,8 @@
 
 load("//tools/build:bpf.bzl", "bpf_object")
 
-# The program that reads a description as the daemon would; None while it is not written.
-_DESCRIPTION_CHECKER = None
+# Reads a description as the daemon would.
+_DESCRIPTION_CHECKER = "//controller:check_tuner"
 
 def _object_test(name, object, checker, **kwargs):
     """A test that runs a checker with the object as its argument."""
@@ -28,7 +28,8 @@ def tuner(name, src = None, deps = [], description_checker = _DESCRIPTION_CHECKE
       name: the tuner's name, as its description says it.
       src: the source; NAME.bpf.c where not given.
       deps: bpf_library and cc_library targets, the policy's among them.
-      description_checker: takes an object as its argument; None leaves the test out.
+      description_checker: program that takes an object as its argument; None leaves the
+        test out.
       visibility: of the object.
     """
     bpf_object(
