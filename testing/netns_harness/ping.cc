@@ -5,7 +5,6 @@
 #include <netinet/ip.h>
 #include <netinet/ip_icmp.h>
 #include <poll.h>
-#include <sched.h>
 #include <time.h>
 
 #include <algorithm>
@@ -16,32 +15,12 @@
 #include <numeric>
 
 #include "testing/netns_harness/packet.h"
+#include "testing/netns_harness/realtime_thread.h"
 #include "testing/netns_harness/sockets.h"
 #include "testing/netns_harness/traffic.h"
 
 namespace bpftune::testing {
 namespace {
-
-// Below the link emulator's, which must get the processor when we have given it a packet.
-constexpr int kRealtimePriority = 5;
-
-// This thread at a real-time priority, if it may be, for as long as the object lives.
-class RealtimeThread {
- public:
-  RealtimeThread() : policy_(sched_getscheduler(0)) {
-    sched_getparam(0, &parameters_);
-    sched_param realtime{};
-    realtime.sched_priority = kRealtimePriority;
-    (void)sched_setscheduler(0, SCHED_FIFO, &realtime);  // refused: the times are less exact
-  }
-  ~RealtimeThread() { (void)sched_setscheduler(0, policy_, &parameters_); }
-  RealtimeThread(const RealtimeThread&) = delete;
-  RealtimeThread& operator=(const RealtimeThread&) = delete;
-
- private:
-  int policy_;
-  sched_param parameters_{};
-};
 
 int64_t NowNs(clockid_t clock) {
   timespec now;
