@@ -69,7 +69,8 @@ void Applier::Apply(const Description& tuner, const request& record) {
   if (!current) return RefuseFailedWrite(c, current.error());
   c.current = *current;
   const auto published = edges_.state->Published(c.key);
-  if (published && published->writes != 0) {
+  const uint64_t reclaimed = owner_before ? owner_before->reclaimed : 0;
+  if (published && published->writes != 0 && published->reclaimed == reclaimed) {
     const Values ours = Values::Of(published->last, tunable.values);
     if (c.current != ours) return Yield(tuner, c.place, c.key, tunable, c.current, ours);
   }
@@ -84,21 +85,22 @@ void Applier::Apply(const Description& tuner, const request& record) {
   if (c.wanted == c.current) return;
 
   auto written = edges_.actuator->Write(c.place, c.inode(), c.wanted);
-  Values now_there = c.wanted;
-  if (written) {
-    auto back = edges_.actuator->Read(c.place, c.inode());
-    if (back) now_there = *back;
+  if (!written) {
+    // Denied by the watcher: the administrator came first, and nothing of ours has landed.
+    if (IsOwned(edges_.state->Owner(c.set_key))) {
+      edges_.summary->Refused(c.place, "it is the administrator's");
+      return;
+    }
+    return RefuseFailedWrite(c, written.error());
   }
-  if (!GiveWayAfterwards(c, owner_before)) {
-    // Where his write has failed ours still stands, and must be known as ours.
-    auto stands = edges_.actuator->Read(c.place, c.inode());
-    if (written && stands && *stands == now_there) Publish(c, now_there);
-    return;
-  }
-  if (!written) return RefuseFailedWrite(c, written.error());
-  Publish(c, now_there);
+  auto back = edges_.actuator->Read(c.place, c.inode());
+  if (!back) return RefuseFailedWrite(c, back.error());
+  if (IsOwned(edges_.state->Owner(c.set_key))) return GiveWay(c, *back);
+  // The old value again: somebody put it back, which the watcher took for no change.
+  if (*back == c.current) return Yield(tuner, c.place, c.key, tunable, *back, c.wanted);
+  Publish(c, *back, reclaimed);
   const Decision decision{&tunable,  &c.scenario, &record, edges_.name_of(c.place.netns),
-                          c.current, now_there};
+                          c.current, *back};
   for (const std::string& line : ExplainChange(decision)) edges_.log->Notice(line);
   edges_.summary->Changed(c.place, decision);
 }
@@ -149,45 +151,59 @@ void Applier::RefuseFailedWrite(const Case& c, const Error& error) {
          locked ? "Let bpftune write below /proc/sys/net (in a container: mount it read-write)" : "");
 }
 
-bool Applier::GiveWayAfterwards(const Case& c, const std::optional<owner>& before) {
-  auto theirs = edges_.state->Owner(c.set_key);
-  const uint64_t generation = before ? before->generation : 0;
-  if (!theirs || theirs->generation == generation) return true;
-  for (int round = 0; round < kPutBackRounds && IsOwned(theirs); ++round) {
-    const uint64_t seen_generation = theirs->generation;
-    if (!PutBack(c, *theirs)) break;
-    theirs = edges_.state->Owner(c.set_key);
-    if (!theirs || theirs->generation == seen_generation) break;
-  }
+// It became the administrator's while we wrote, so our write may have landed on top of his: his last
+// value is written once more, until his generation stays. What he wrote may have been meant for
+// another namespace, through a descriptor held open: then it did not replace what was here.
+void Applier::GiveWay(const Case& c, const Values& back) {
   edges_.summary->Refused(c.place, "the administrator wrote it at the same moment");
-  return false;
+  for (int round = 0; round < kPutBackRounds; ++round) {
+    const auto theirs = edges_.state->Owner(c.set_key);
+    if (!IsOwned(theirs) || theirs->row != c.record.tunable) break;
+    const Values values = Values::Of(theirs->values, theirs->count);
+    auto now_there = edges_.actuator->Read(c.place, c.inode());
+    if (!now_there || now_there->StartsWith(values)) return;
+    if (c.current != Values::Of(theirs->before, c.tunable.values)) break;
+    auto written = edges_.actuator->Write(c.place, c.inode(), values);
+    if (written) {
+      edges_.log->Notice("'" + c.tunable.name + "' in " + edges_.name_of(c.place.netns) + ": pid " +
+                         std::to_string(theirs->pid) + " wrote (" + values.Text() +
+                         ") while bpftune was writing; that value stands");
+    } else if (written.error().code() != EPERM && !Withdraw(c, *theirs)) {
+      break;  // the kernel takes it from nobody, and there was none before it
+    }
+    const auto after = edges_.state->Owner(c.set_key);
+    if ((written || written.error().code() == EPERM) && after &&
+        after->generation == theirs->generation) {
+      break;
+    }
+  }
+  // Where his writes have all failed, or went elsewhere, ours stands and must be known as ours.
+  auto stands = edges_.actuator->Read(c.place, c.inode());
+  const auto owner = edges_.state->Owner(c.set_key);
+  if (stands && *stands == back && back != c.current) Publish(c, back, owner ? owner->reclaimed : 0);
 }
 
-// Our write may have landed on top of the administrator's: then his numbers are written once more,
-// just those he wrote. False: nothing more can be done. What he wrote may have gone elsewhere (a
-// descriptor of another namespace): then the file held something at that moment that this one never
-// did.
-bool Applier::PutBack(const Case& c, const owner& theirs) {
-  if (theirs.row != c.record.tunable) return true;  // another tunable of the set
-  const Values values = Values::Of(theirs.values, theirs.count);
-  const Values before = Values::Of(theirs.before, theirs.count);
-  if (!c.current.StartsWith(before) && !c.wanted.StartsWith(before)) return true;
-  auto now_there = edges_.actuator->Read(c.place, c.inode());
-  if (!now_there) return false;
-  if (now_there->StartsWith(values) || *now_there != c.wanted) return true;
-  auto written = edges_.actuator->Write(c.place, c.inode(), values);
-  if (!written) return true;  // the kernel takes it from nobody, or a newer one stands: look again
-  edges_.log->Notice("'" + c.tunable.name + "' in " + edges_.name_of(c.place.netns) +
-                     ": pid " + std::to_string(theirs.pid) + " wrote (" + values.Text() +
-                     ") while bpftune was writing; that value stands");
-  return true;
+// The kernel has refused us his last value, so it refused him too: the one before it counts. False:
+// there is none.
+bool Applier::Withdraw(const Case& c, const owner& theirs) {
+  if (Values::Of(theirs.values, theirs.count) == Values::Of(theirs.previous, theirs.previous_count)) {
+    return false;
+  }
+  const order withdraw = {.kind = ORDER_WITHDRAW,
+                          .row = theirs.row,
+                          .count = 0,
+                          .generation = theirs.generation,
+                          .values = {},
+                          .before = {}};
+  return edges_.state->Order(c.set_key, withdraw).has_value();
 }
 
-void Applier::Publish(const Case& c, const Values& written) {
+void Applier::Publish(const Case& c, const Values& written, uint64_t reclaimed) {
   published entry = edges_.state->Published(c.key).value_or(published{});
   if (entry.writes == 0) std::copy_n(c.current.number.begin(), TUNER_MAX_VALUES, entry.baseline);
   std::copy_n(written.number.begin(), TUNER_MAX_VALUES, entry.last);
   entry.time_ns = edges_.now_ns();
+  entry.reclaimed = reclaimed;
   ++entry.writes;
   entry.refused = 0;
   auto published = edges_.state->Publish(c.key, entry);

@@ -53,10 +53,9 @@ class Applier {
   Status Check(const Case& c) const;
   void Refuse(const Case& c, const std::string& reason, const std::string& advice = "");
   void RefuseFailedWrite(const Case& c, const Error& error);
-  // True: nobody else has touched it while we wrote. False: the administrator's value stands.
-  bool GiveWayAfterwards(const Case& c, const std::optional<owner>& before);
-  bool PutBack(const Case& c, const owner& theirs);
-  void Publish(const Case& c, const Values& written);
+  void GiveWay(const Case& c, const Values& back);
+  bool Withdraw(const Case& c, const owner& theirs);
+  void Publish(const Case& c, const Values& written, uint64_t reclaimed);
 
   Edges edges_;
 };

@@ -62,7 +62,10 @@ class [[nodiscard]] Result {
   explicit operator bool() const { return has_value(); }
 
   // Precondition: has_value(). Anything else is a broken invariant and aborts.
-  T& value() { return has_value() ? *std::get_if<0>(&state_) : (std::abort(), *std::get_if<0>(&state_)); }
+  T& value() {
+    if (!has_value()) std::abort();
+    return *std::get_if<0>(&state_);
+  }
   const T& value() const { return const_cast<Result*>(this)->value(); }
   T& operator*() { return value(); }
   const T& operator*() const { return value(); }
@@ -70,7 +73,10 @@ class [[nodiscard]] Result {
   const T* operator->() const { return &value(); }
 
   // Precondition: !has_value().
-  const Error& error() const { return !has_value() ? *std::get_if<1>(&state_) : (std::abort(), *std::get_if<1>(&state_)); }
+  const Error& error() const {
+    if (has_value()) std::abort();
+    return *std::get_if<1>(&state_);
+  }
 
  private:
   std::variant<T, Error> state_;

@@ -50,9 +50,16 @@ struct owner {
 	__u64 time_ns;
 	__u16 row;   /* which tunable of the set was written */
 	__u16 count; /* how many of `values` were written */
+	__u16 previous_count;
+	__u16 reserved;
 	__u32 pid;
-	__s64 values[TUNER_MAX_VALUES]; /* what the administrator wrote */
-	__s64 before[TUNER_MAX_VALUES]; /* what the file held at that moment */
+	__u32 reserved2;
+	__s64 values[TUNER_MAX_VALUES]; /* what the administrator wrote last */
+	/* ... and before that, in case the kernel refuses the last. */
+	__s64 previous[TUNER_MAX_VALUES];
+	/* What the file held when it became the administrator's: tells whether
+	 * it was the file of this namespace at all. */
+	__s64 before[TUNER_MAX_VALUES];
 };
 
 /* tuner_watched: sysctl name as the kernel gives it ("net/ipv4/tcp_rmem") ->
@@ -78,8 +85,9 @@ struct watched {
  * in between: an order for another generation is void.
  */
 enum order_kind {
-	ORDER_RECLAIM = 1, /* the set is ours again */
-	ORDER_YIELD = 2,   /* found by comparing: the set is the administrator's */
+	ORDER_RECLAIM = 1,  /* the set is ours again */
+	ORDER_YIELD = 2,    /* found by comparing: it is the administrator's */
+	ORDER_WITHDRAW = 3, /* the kernel refuses `values`: `previous` counts */
 };
 
 struct order {
@@ -97,6 +105,7 @@ struct published {
 	__s64 baseline[TUNER_MAX_VALUES]; /* before our first write */
 	__s64 last[TUNER_MAX_VALUES];	  /* our last write, as read back */
 	__u64 time_ns;			  /* of that write */
+	__u64 reclaimed; /* the owner's, then: a reclaim since makes `last` void */
 	__u32 writes;
 	__u32 refused;	   /* requests refused since the last write */
 	__u64 refused_ns;  /* when the last refusal happened */
@@ -130,10 +139,10 @@ struct sample {
 };
 
 ABI_ASSERT(sizeof(struct state_key) == 16);
-ABI_ASSERT(sizeof(struct owner) == 80);
+ABI_ASSERT(sizeof(struct owner) == 112);
 ABI_ASSERT(sizeof(struct watched) == 16);
 ABI_ASSERT(sizeof(struct order) == 64);
-ABI_ASSERT(sizeof(struct published) == 72);
+ABI_ASSERT(sizeof(struct published) == 80);
 ABI_ASSERT(sizeof(struct pending) == 16);
 ABI_ASSERT(sizeof(struct beat) == 8);
 ABI_ASSERT(sizeof(struct sample) == 16);

@@ -83,7 +83,7 @@ static __always_inline bool is_owned(const struct owner *owner)
 }
 
 static __always_inline void tell(const struct watched *watched, __u64 netns,
-				 const struct owner *owner)
+				 const struct owner *owner, const struct vector *current)
 {
 	struct request *request = request_begin(REQUEST_OVERRIDE, netns);
 
@@ -94,7 +94,7 @@ static __always_inline void tell(const struct watched *watched, __u64 netns,
 	request->mask = owner->count;
 	request->pid = owner->pid;
 	request->evidence[0] = owner->generation;
-	__builtin_memcpy(request->seen, owner->before, sizeof(request->seen));
+	__builtin_memcpy(request->seen, current->values, sizeof(request->seen));
 	__builtin_memcpy(request->wanted, owner->values, sizeof(request->wanted));
 	BPF_CORE_READ_STR_INTO(&request->comm, current_task(), comm);
 	request_send(request, RING_WAKE);
@@ -104,21 +104,30 @@ static __always_inline void take_over(const struct watched *watched, const struc
 				      const struct owner *old, const struct vector *written,
 				      const struct vector *current)
 {
+	/* The second and further writes of a streak. */
+	bool again = is_owned(old) && old->row == watched->row;
 	struct owner owner = {
 		.generation = old ? old->generation + 1 : 1,
 		.reclaimed = old ? old->reclaimed : 0,
 		.time_ns = bpf_ktime_get_ns(),
 		.row = watched->row,
 		.count = written->count,
+		.previous_count = again ? old->count : written->count,
 		.pid = BPF_CORE_READ(current_task(), tgid),
 	};
 
 	__builtin_memcpy(owner.values, written->values, sizeof(owner.values));
-	__builtin_memcpy(owner.before, current->values, sizeof(owner.before));
+	if (again) {
+		__builtin_memcpy(owner.previous, old->values, sizeof(owner.previous));
+		__builtin_memcpy(owner.before, old->before, sizeof(owner.before));
+	} else {
+		__builtin_memcpy(owner.previous, written->values, sizeof(owner.previous));
+		__builtin_memcpy(owner.before, current->values, sizeof(owner.before));
+	}
 	if (bpf_map_update_elem(&tuner_owners, key, &owner, BPF_ANY))
 		count(COUNT_STATE_FULL);
 	count(COUNT_WRITES);
-	tell(watched, key->netns, &owner);
+	tell(watched, key->netns, &owner, current);
 }
 
 /* 1: let the write through, 0: refuse it (EPERM). */
@@ -174,7 +183,9 @@ int watch__cgroup(struct bpf_sysctl *ctx)
 	__builtin_memset(text, 0, sizeof(text));
 	if (bpf_sysctl_get_current_value(ctx, text, TEXT_LEN) > 0)
 		parse(text, watched->values, &current);
-	if (current.count >= written.count &&
+	/* While it is theirs an equal write counts too: it may follow one of
+	 * theirs that a late write of ours has covered. */
+	if (!is_owned(owner) && current.count >= written.count &&
 	    same_start(written.values, current.values, written.count)) {
 		count(COUNT_SAME);
 		return 1;
@@ -215,11 +226,15 @@ int orders__tuner_orders(struct bpf_iter__bpf_map_elem *ctx)
 		yielded.reclaimed = owner ? owner->reclaimed : 0;
 		yielded.time_ns = bpf_ktime_get_ns();
 		yielded.row = order->row;
-		yielded.count = order->count;
+		yielded.count = yielded.previous_count = order->count;
 		__builtin_memcpy(yielded.values, order->values, sizeof(yielded.values));
+		__builtin_memcpy(yielded.previous, order->values, sizeof(yielded.previous));
 		__builtin_memcpy(yielded.before, order->before, sizeof(yielded.before));
 		if (bpf_map_update_elem(&tuner_owners, &key, &yielded, BPF_ANY))
 			count(COUNT_STATE_FULL);
+	} else if (order->kind == ORDER_WITHDRAW && owner) {
+		owner->count = owner->previous_count;
+		__builtin_memcpy(owner->values, owner->previous, sizeof(owner->values));
 	}
 	return 0;
 }
