@@ -11,7 +11,6 @@
 #include <cerrno>
 #include <chrono>
 #include <memory>
-#include <optional>
 #include <ostream>
 #include <string>
 #include <thread>
@@ -209,8 +208,8 @@ TEST_F(ByCookieTest, NotFooledByAReusedInodeNumber) {
   const MountDir mounts;
   KnownNetns known;
   UniqueFd second;
-  std::optional<NetnsFinder> by_any_way;
-  std::optional<NetnsFinder> by_search;
+  NetnsFinder by_any_way;
+  NetnsFinder by_search(NetnsIdKind::kCookie, NetnsHandles::kNone);
   std::chrono::milliseconds pause(20);
   ASSERT_TRUE(Eventually([&] {
     second.reset();
@@ -219,10 +218,8 @@ TEST_F(ByCookieTest, NotFooledByAReusedInodeNumber) {
     known = Know(first.get());
     mounts.Mount(first.get(), "blue");
     first.reset();
-    by_any_way.emplace();
-    by_search.emplace(NetnsIdKind::kCookie, NetnsHandles::kNone);
-    EXPECT_TRUE(by_any_way->Find(known.id, known.inode));
-    EXPECT_TRUE(by_search->Find(known.id));
+    EXPECT_TRUE(by_any_way.Find(known.id, known.inode));
+    EXPECT_TRUE(by_search.Find(known.id));
     mounts.Unmount("blue");
     std::this_thread::sleep_for(pause);
     pause += pause / 2;
@@ -231,10 +228,10 @@ TEST_F(ByCookieTest, NotFooledByAReusedInodeNumber) {
   })) << "the kernel did not use the inode number again";
 
   mounts.Mount(second.get(), "blue");
-  EXPECT_EQ(CodeOf(by_any_way->Find(known.id, known.inode)), ESRCH);
-  EXPECT_EQ(CodeOf(by_any_way->Find(known.id)), ESRCH);
-  EXPECT_EQ(CodeOf(by_search->Find(known.id)), ESRCH);
-  EXPECT_TRUE(by_search->Find(Know(second.get()).id));
+  EXPECT_EQ(CodeOf(by_any_way.Find(known.id, known.inode)), ESRCH);
+  EXPECT_EQ(CodeOf(by_any_way.Find(known.id)), ESRCH);
+  EXPECT_EQ(CodeOf(by_search.Find(known.id)), ESRCH);
+  EXPECT_TRUE(by_search.Find(Know(second.get()).id));
 }
 
 TEST_F(ByCookieTest, FindingKeepsNothingAlive) {
