@@ -252,7 +252,7 @@ static __always_inline void add_demand(struct learning *l, struct sock *sk, stru
 		if (!demand->limited)
 			copy_peer(sk, &demand->peer_family, demand->peer);
 	}
-	if (!found->limited || found->need <= look->cap)
+	if (!found->limited || !falls_short(look->cap, found->need))
 		return;
 	sweep.urgent++;
 	demand->limited++;

@@ -29,6 +29,11 @@ enum {
 	RECEIVE_HEADROOM_16THS = 24,
 	/* A connection is too young to judge before it has moved this much. */
 	JUDGE_AFTER_BYTES = 20000,
+	/* The kernel's round trips at the receiver are counted in its clock,
+	 * and on one machine they measure its scheduler. */
+	COUNTED_RTT_LEAST_US = 1000,
+	/* What is sent at once: the most that a device takes as one packet. */
+	SUPER_PACKET_BYTES = 65536,
 	/* A connection that begins to move this much between two looks is
 	 * worth following closely for a while. */
 	BUSY_BYTES = 64 * 1024,
@@ -199,7 +204,7 @@ PURE __u64 receive_bdp(const struct look *look, __u64 rate, __u32 min_rtt_us)
 {
 	__u64 bdp = bdp_bytes(rate, min_rtt_us);
 
-	if (!look->receive_rtt_us || look->ever_out_of_order)
+	if (look->receive_rtt_us < COUNTED_RTT_LEAST_US || look->ever_out_of_order)
 		return bdp;
 	return max_u64(bdp, mul_div(look->copied_per_rtt, min_rtt_us,
 				    max_u64(look->receive_rtt_us, min_rtt_us)));
@@ -258,6 +263,7 @@ PURE void judge_receiver(const struct look *look, struct finding *found)
 PURE struct finding judge(struct flow *flow, const struct look *look)
 {
 	struct finding found = {};
+	__u64 burst_us;
 
 	found.rate = flow_rate(flow, look);
 	found.rtt_us = flow_rtt_us(look);
@@ -272,12 +278,13 @@ PURE struct finding judge(struct flow *flow, const struct look *look)
 		judge_receiver(look, &found);
 	if (!flow->first_buffer)
 		flow->first_buffer = max_u64(found.buffer, 1);
-	/* A quarter over the shortest round trip (and a millisecond, for the
-	 * clock): data stands in a queue, so the path is full. Two and a half
-	 * times: more than a queue of one bandwidth-delay product, the
+	/* Half over the shortest round trip, and more than what one super-packet
+	 * takes by itself: data stands in a queue, so the path is full. Two and
+	 * a half times: more than a queue of one bandwidth-delay product, the
 	 * classical size, can explain. */
-	found.queueing = found.rtt_us > found.min_rtt_us + found.min_rtt_us / 4ULL + 1000;
-	found.bloated = 2ULL * found.rtt_us > 5ULL * found.min_rtt_us + 2000;
+	burst_us = mul_div(SUPER_PACKET_BYTES, RATE_US_PER_SEC, found.rate);
+	found.queueing = found.rtt_us > found.min_rtt_us + found.min_rtt_us / 2ULL + burst_us;
+	found.bloated = 2ULL * found.rtt_us > 5ULL * found.min_rtt_us + 2 * burst_us;
 	return found;
 }
 
@@ -363,17 +370,24 @@ PURE __u64 memory_ceiling(__u64 pressure_pages, __u64 page_bytes)
 	return sat_mul(pressure_pages, page_bytes) / 4;
 }
 
+/* Is the cap short by more than an eighth? The headroom in the need is there
+ * to be used before another line is written to the log. */
+PURE __u8 falls_short(__u64 cap, __u64 need)
+{
+	return need > sat_add(cap, cap / 8);
+}
+
 #define RAISE_ROUNDING 4096ULL
 
-/* The raised maximum for a need above the cap: a quarter more than needed, so
- * that the next measurement is not limited again, but at most twice the cap
- * (the need of a connection held back is only known from below), and never
- * over the ceiling. 0: nothing to gain. */
+/* The raised maximum for a need that the cap falls short of: a quarter more
+ * than needed, so that the next measurement is not limited again, but at most
+ * twice the cap (the need of a connection held back is only known from below),
+ * and never over the ceiling. 0: nothing to gain. */
 PURE __u64 raised_cap(__u64 cap, __u64 need, __u64 ceiling)
 {
 	__u64 target;
 
-	if (need <= cap)
+	if (!falls_short(cap, need))
 		return 0;
 	target = min_u64(sat_add(need, need / 4), sat_mul(cap, 2));
 	target = sat_add(target, RAISE_ROUNDING - 1) / RAISE_ROUNDING * RAISE_ROUNDING;

@@ -269,6 +269,7 @@ INSTANTIATE_TEST_SUITE_P(
     Limits, RaisedCapTable,
     ::testing::Values(CapRow{"nothing needed", 4 * kMiB, 0, 64 * kMiB, 0},
                       CapRow{"enough already", 4 * kMiB, 4 * kMiB, 64 * kMiB, 0},
+                      CapRow{"short by less than an eighth", 8 * kMiB, 9 * kMiB, 64 * kMiB, 0},
                       CapRow{"a quarter over the need", 4 * kMiB, 5 * kMiB, 64 * kMiB, 6553600},
                       CapRow{"no more than twice", 4 * kMiB, 40 * kMiB, 64 * kMiB, 8 * kMiB},
                       CapRow{"no more than memory allows", 4 * kMiB, 40 * kMiB, 6 * kMiB, 6 * kMiB},

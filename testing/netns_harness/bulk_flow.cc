@@ -27,7 +27,7 @@ using Clock = std::chrono::steady_clock;
 using Seconds = std::chrono::duration<double>;
 
 constexpr double kBucketsPerSecond = 10;
-constexpr size_t kChunkBytes = 256 << 10;
+constexpr size_t kChunkBytes = 128 << 10;
 constexpr size_t kSlowReaderChunkBytes = 16 << 10;
 // How much lost time a slow reader makes up for, so that a busy machine does not slow it further.
 constexpr std::chrono::milliseconds kCatchUp{100};
@@ -130,11 +130,14 @@ void BulkFlow::State::Send() {
       allowed = sent + options.write_bytes;
       next_write = std::max(next_write + interval, Clock::now());
     }
+    // One write each time the socket is writable, as iperf3 does. To write until EAGAIN is another
+    // application: TCP then takes data beyond the send buffer, as much as the congestion window
+    // lets out at once, because the last segment of the queue always has room.
+    if (!WaitUntilReady(connection.from.get(), POLLOUT, std::nullopt)) return;
     size_t chunk = std::min<uint64_t>(std::min(allowed, total) - sent, kChunkBytes);
     ssize_t n = send(connection.from.get(), payload.At(sent), chunk, MSG_NOSIGNAL);
     if (n > 0) sent += static_cast<uint64_t>(n);
     if (n < 0 && errno != EAGAIN) return;
-    if (n < 0 && !WaitUntilReady(connection.from.get(), POLLOUT, std::nullopt)) return;
   }
   shutdown(connection.from.get(), SHUT_WR);
 }

@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note
+// A tuner that asks for what it should not. The daemon says so once, changes nothing, and goes on.
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <csignal>
+#include <optional>
+#include <string>
+#include <thread>
+#include <utility>
+
+#include "testing/netns_harness/daemon.h"
+#include "testing/netns_harness/expect.h"
+#include "testing/netns_harness/host.h"
+#include "testing/objects/asker.h"
+#include "testing/objects/tuner_folder.h"
+#include "testing/privilege.h"
+#include "testing/scenarios/bulk_case.h"
+
+namespace bpftune::testing {
+namespace {
+
+using std::chrono_literals::operator""s;
+
+constexpr int64_t kBefore = 1048576;
+
+class FaultRequestsTest : public ::testing::Test {
+ protected:
+  // Two namespaces and a daemon that is confined to them, with all tuners and 'ask'.
+  void SetUp() override {
+    BPFTUNE_NEEDS_PRIVILEGE();
+    auto folder = TunerFolder::Create({kSysctlObject, kTcpBufferObject, kAskObject});
+    ASSERT_OK(folder);
+    folder_.emplace(std::move(*folder));
+    for (auto [host, name] : {std::pair{&host_, "asked-for"}, {&other_, "other"}}) {
+      auto created = Host::Create(name);
+      ASSERT_OK(created);
+      host->emplace(std::move(*created));
+      ASSERT_OK((*host)->SetSysctl(kAskOutputName, std::to_string(kBefore)));
+    }
+    machine_ = MachinesValue();
+    auto daemon = Daemon::Start(kDaemonPath, {"-s", "-l", folder_->path(), "-n",
+                                              host_->netns_path(), "-n", other_->netns_path()});
+    ASSERT_OK(daemon);
+    daemon_.emplace(std::move(*daemon));
+    ASSERT_TRUE(daemon_->WaitForLine("per-netns policy", 30s));
+    auto asker = Asker::Of(daemon_->pid());
+    ASSERT_OK(asker);
+    asker_.emplace(std::move(*asker));
+  }
+
+  void TearDown() override {
+    if (!asker_) return;
+    EXPECT_EQ(Value(*other_), kBefore);
+    EXPECT_EQ(MachinesValue(), machine_);
+    if (HasFailure()) return;
+    // It goes on: a proper request is carried out.
+    Send(Wish(*other_, kBefore + 1));
+    EXPECT_TRUE(EventuallyTrue([&] { return Value(*other_) == kBefore + 1; }, 5s));
+    EXPECT_TRUE(daemon_->WaitForLine(
+        "Due to a test change net.ipv4.tcp_limit_output_bytes\\(bytes\\) from \\(1048576\\) -> "
+        "\\(1048577\\)",
+        5s));
+  }
+
+  static std::string MachinesValue() {
+    auto bytes = ReadObject("/proc/sys/net/ipv4/tcp_limit_output_bytes");
+    return bytes ? *bytes : bytes.error().message();
+  }
+  static int64_t Value(const Host& host) {
+    auto text = host.GetSysctl(kAskOutputName);
+    return text ? std::stoll(*text) : -1;
+  }
+
+  request Wish(const Host& host, int64_t wanted) {
+    return asker_->Set(host, kAskOutput, {Value(host)}, {wanted});
+  }
+  void Send(const request& record) { ASSERT_OK(asker_->Ask(record)); }
+  // ... and waits for the answer.
+  void Ask(const request& record) {
+    Send(record);
+    EXPECT_TRUE(EventuallyTrue([&] { return asker_->IsAnswered(record); }, 5s));
+  }
+
+  std::optional<TunerFolder> folder_;
+  std::optional<Host> host_;
+  std::optional<Host> other_;
+  std::string machine_;
+  std::optional<Daemon> daemon_;
+  std::optional<Asker> asker_;
+};
+
+TEST_F(FaultRequestsTest, AValueOutsideItsBoundsIsRefusedAndExplainedOnce) {
+  const int64_t outside[] = {65535, 65535, 16777217, 0, -1, INT64_MIN, INT64_MAX};
+  for (const int64_t wanted : outside) {
+    Ask(Wish(*host_, wanted));
+    EXPECT_EQ(Value(*host_), kBefore) << wanted;
+  }
+
+  EXPECT_TRUE(
+      daemon_->WaitForLine("'net.ipv4.tcp_limit_output_bytes' in .* was not changed to "
+                           "\\(65535\\): .* outside the bounds "
+                           "65536 to 16777216 that tuner 'ask' declares",
+                           5s));
+  EXPECT_EQ(daemon_->CountLines("outside the bounds"), 1U);
+  daemon_->Signal(SIGUSR1);
+  EXPECT_TRUE(
+      daemon_->WaitForLine("Summary: 7 changes of 'net.ipv4.tcp_limit_output_bytes' were not "
+                           "made: .* outside the bounds",
+                           5s));
+}
+
+TEST_F(FaultRequestsTest, ATunableOrScenarioThatIsNotDescribedIsIgnored) {
+  request record = Wish(*host_, kBefore + 5);
+  record.tunable = 7;
+  Ask(record);
+  EXPECT_TRUE(daemon_->WaitForLine(
+      "tuner 'ask' asked for a tunable or a scenario that it has not described", 5s));
+  record = Wish(*host_, kBefore + 5);
+  record.scenario = 65535;
+  Ask(record);
+
+  EXPECT_EQ(Value(*host_), kBefore);
+  EXPECT_EQ(daemon_->CountLines("has not described"), 1U);
+}
+
+TEST_F(FaultRequestsTest, ANamespaceThatDoesNotExistIsSaidToBeGone) {
+  request record = Wish(*host_, kBefore + 5);
+  record.netns = 0x7fff'ffff'0000'0001;
+  record.netns_inode = 17;
+  Ask(record);
+
+  EXPECT_TRUE(daemon_->WaitForLine("is not changed: the namespace is gone", 5s));
+  EXPECT_EQ(Value(*host_), kBefore);
+}
+
+TEST_F(FaultRequestsTest, ARequestWithoutANamespaceIsNotForTheMachine) {
+  request record = Wish(*host_, kBefore + 5);
+  record.netns = 0;
+  Ask(record);
+
+  EXPECT_TRUE(daemon_->WaitForLine("the request names no namespace", 5s));
+  EXPECT_EQ(Value(*host_), kBefore);
+}
+
+TEST_F(FaultRequestsTest, ANamespaceThatGoesBetweenRequestAndWriteIsSaidToBeGone) {
+  const request record = Wish(*host_, kBefore + 5);
+  daemon_->Signal(SIGSTOP);
+  Send(record);
+  host_.reset();
+  daemon_->Signal(SIGCONT);
+
+  EXPECT_TRUE(
+      daemon_->WaitForLine("'net.ipv4.tcp_limit_output_bytes' in .* is not changed: the "
+                           "namespace is gone",
+                           5s));
+}
+
+// Its file is open already; the kernel takes a namespace apart in the background, and up to that
+// moment the file can be written. After it nothing else must be written in its stead.
+TEST_F(FaultRequestsTest, ANamespaceThatGoesAfterItWasTunedTakesNothingElseWithIt) {
+  Ask(Wish(*host_, kBefore + 5));
+  ASSERT_EQ(Value(*host_), kBefore + 5);
+  const request first = Wish(*host_, kBefore + 6);
+  daemon_->Signal(SIGSTOP);
+  Send(first);
+  host_.reset();
+  daemon_->Signal(SIGCONT);
+  EXPECT_TRUE(EventuallyTrue([&] { return asker_->IsAnswered(first); }, 5s));
+
+  EXPECT_TRUE(EventuallyTrue(
+      [&] {
+        request record = first;
+        ++record.sequence;
+        Ask(record);
+        return daemon_->CountLines("is not changed: the namespace is gone") == 1;
+      },
+      10s));
+}
+
+TEST_F(FaultRequestsTest, AStaleRequestIsNotCarriedOut) {
+  const request record = Wish(*host_, kBefore + 5);
+  daemon_->Signal(SIGSTOP);
+  Send(record);
+  // Not a wait for something: the request has to grow old.
+  std::this_thread::sleep_for(std::chrono::milliseconds(1100));
+  daemon_->Signal(SIGCONT);
+
+  EXPECT_TRUE(daemon_->WaitForLine("the request was older than a second", 5s));
+  EXPECT_EQ(Value(*host_), kBefore);
+}
+
+TEST_F(FaultRequestsTest, AFloodThatFillsTheRingIsCountedAndForgotten) {
+  constexpr uint64_t kFlood = 2000;
+  request record = {};
+  record.kind = REQUEST_TEST;
+  daemon_->Signal(SIGSTOP);
+  for (uint64_t i = 0; i < kFlood; ++i) Send(record);
+  daemon_->Signal(SIGCONT);
+
+  daemon_->Signal(SIGUSR1);
+  const auto lost = daemon_->WaitForLine(
+      "tuner 'ask': ([0-9]+) requests lost because the ring buffer was full", 5s);
+  const auto unknown = daemon_->WaitForLine("Summary: ([0-9]+) unknown records in the ring", 5s);
+  ASSERT_TRUE(lost);
+  ASSERT_TRUE(unknown);
+  EXPECT_EQ(std::stoull(lost->captures[0]) + std::stoull(unknown->captures[0]), kFlood);
+}
+
+}  // namespace
+}  // namespace bpftune::testing

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note
+//
+// A bulk flow whose tunable is too small for its path: 1310720 bytes on 1 Gbit/s. Tuned, it must
+// come to within 5 % of having had an ample maximum from the start, in a few writes, without a
+// maximum much larger than the path needs. With an ample maximum nothing must be written.
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <cstdio>
+#include <fstream>
+#include <string>
+
+#include "testing/netns_harness/expect.h"
+#include "testing/privilege.h"
+#include "testing/scenarios/bulk_case.h"
+
+namespace bpftune::testing {
+namespace {
+
+using std::chrono_literals::operator""s;
+
+std::string CellName(const ::testing::TestParamInfo<BulkCase>& info) {
+  return info.param.congestion_control + (info.param.side == Side::kReceive ? "Receive" : "Send") +
+         std::to_string(static_cast<int>(info.param.rtt_ms)) + "ms";
+}
+
+BulkCase Cell(Side side, double rtt_ms, const char* congestion_control = "cubic") {
+  return {.side = side, .rtt_ms = rtt_ms, .congestion_control = congestion_control};
+}
+
+// A first connection of these seconds teaches the tuner; the one that is judged comes after.
+constexpr double kFirstSeconds = 8;
+
+struct Achieved {
+  double ratio = 0;  // to the flow with an ample maximum, after the time to learn
+  size_t writes = 0;
+  double final_bdp = 0;
+};
+
+class WindowLimited : public ::testing::TestWithParam<BulkCase> {
+ protected:
+  void SetUp() override { BPFTUNE_NEEDS_PRIVILEGE(); }
+
+  static bool IsLong() { return GetParam().rtt_ms > 100; }
+  static double LearnSeconds() { return IsLong() ? 5 : 3; }
+
+  // Runs the flow that is judged, after `earlier` others.
+  void Run(int earlier, Achieved* out) {
+    const BulkCase& c = GetParam();
+    ASSERT_OK_AND_ASSIGN(const double ample, UncappedMbit(c, LearnSeconds()));
+    ASSERT_OK_AND_ASSIGN(Path path, Path::Create(c));
+    ASSERT_OK_AND_ASSIGN(Daemon daemon, StartDaemon({path.a.get(), path.b.get()}));
+    for (int i = 0; i < earlier; ++i) {
+      BulkCase first = c;
+      first.seconds = kFirstSeconds;
+      ASSERT_OK_AND_ASSIGN(BulkFlow flow, RunFlow(path, first));
+    }
+    ASSERT_OK_AND_ASSIGN(BulkFlow flow, RunFlow(path, c));
+    const double tuned = flow.MbitPerSecond(LearnSeconds(), c.seconds);
+    flow.Stop();
+    ASSERT_OK_AND_ASSIGN(const int64_t cap, path.Cap(c.side));
+    out->ratio = tuned / ample;
+    out->writes = CountChanges(daemon);
+    out->final_bdp = static_cast<double>(cap) / BdpBytes(c);
+    RecordProperty("tuned_mbit", std::to_string(tuned));
+    RecordProperty("ample_mbit", std::to_string(ample));
+    std::printf("tuned %.0f Mbit/s, ample %.0f: ratio %.3f; %zu writes; final %.2f BDP\n", tuned,
+                ample, out->ratio, out->writes, out->final_bdp);
+    ASSERT_OK(daemon.Stop());
+  }
+};
+
+class FirstCubicConnection : public WindowLimited {};
+
+TEST_P(FirstCubicConnection, ComesWithinFivePercentOfAnAmpleMaximum) {
+  Achieved achieved;
+  ASSERT_NO_FATAL_FAILURE(Run(0, &achieved));
+  EXPECT_GE(achieved.ratio, 0.95);
+  EXPECT_LE(achieved.writes, IsLong() ? 10u : 8u);
+  EXPECT_GE(achieved.writes, 1u);
+  EXPECT_LE(achieved.final_bdp, 3);
+}
+
+INSTANTIATE_TEST_SUITE_P(Paths, FirstCubicConnection,
+                         ::testing::Values(Cell(Side::kReceive, 20), Cell(Side::kReceive, 40),
+                                           Cell(Side::kSend, 20), Cell(Side::kSend, 100),
+                                           Cell(Side::kSend, 200)),
+                         CellName);
+
+class SecondConnection : public WindowLimited {};
+
+TEST_P(SecondConnection, ComesWithinFivePercentOfAnAmpleMaximum) {
+  Achieved achieved;
+  ASSERT_NO_FATAL_FAILURE(Run(1, &achieved));
+  EXPECT_GE(achieved.ratio, 0.95);
+  EXPECT_LE(achieved.writes, IsLong() ? 10u : 8u);
+  EXPECT_GE(achieved.writes, 1u);
+  EXPECT_LE(achieved.final_bdp, GetParam().congestion_control == "bbr" ? 4 : 3);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Paths, SecondConnection,
+    ::testing::Values(Cell(Side::kReceive, 100), Cell(Side::kReceive, 200),
+                      Cell(Side::kReceive, 20, "bbr"), Cell(Side::kReceive, 40, "bbr"),
+                      Cell(Side::kSend, 20, "bbr"), Cell(Side::kSend, 100, "bbr"),
+                      Cell(Side::kSend, 200, "bbr")),
+    CellName);
+
+class LiveReceiver : public WindowLimited {};
+
+// Its window scale was fixed in the SYN by max(tcp_rmem[2], rmem_max).
+double ScaleLimitMbit(const BulkCase& c) {
+  int64_t rmem_max = 0;
+  std::ifstream("/proc/sys/net/core/rmem_max") >> rmem_max;
+  int64_t space = std::max(rmem_max, c.cap);
+  int scale = 0;
+  for (; space > 65535 && scale < 14; space >>= 1) ++scale;
+  const double window_mbit = static_cast<double>(65535LL << scale) * 8 / c.rtt_ms / 1e3;
+  return std::min(window_mbit, c.rate_mbit * 0.965);
+}
+
+TEST_P(LiveReceiver, GetsWhatItsWindowScaleAllowsAndNewConnectionsAreToldOfMore) {
+  const BulkCase& c = GetParam();
+  ASSERT_OK_AND_ASSIGN(Path path, Path::Create(c));
+  ASSERT_OK_AND_ASSIGN(Daemon daemon, StartDaemon({path.a.get(), path.b.get()}));
+  ASSERT_OK_AND_ASSIGN(BulkFlow flow, RunFlow(path, c));
+  EXPECT_GE(flow.MbitPerSecond(5, c.seconds), 0.9 * ScaleLimitMbit(c));
+  EXPECT_TRUE(daemon.WaitForLine("It cannot get more; new connections will", 1s));
+}
+
+INSTANTIATE_TEST_SUITE_P(Paths, LiveReceiver,
+                         ::testing::Values(Cell(Side::kReceive, 100), Cell(Side::kReceive, 200)),
+                         CellName);
+
+class FirstBbrConnection : public WindowLimited {};
+
+TEST_P(FirstBbrConnection, ReceivesNineTenthsOfAnAmpleMaximumAfterFiveSeconds) {
+  const BulkCase& c = GetParam();
+  ASSERT_OK_AND_ASSIGN(const double ample, UncappedMbit(c, 5));
+  ASSERT_OK_AND_ASSIGN(Path path, Path::Create(c));
+  ASSERT_OK_AND_ASSIGN(Daemon daemon, StartDaemon({path.a.get(), path.b.get()}));
+  ASSERT_OK_AND_ASSIGN(BulkFlow flow, RunFlow(path, c));
+  EXPECT_GE(flow.MbitPerSecond(5, c.seconds), 0.9 * ample);
+}
+
+INSTANTIATE_TEST_SUITE_P(Paths, FirstBbrConnection, ::testing::Values(Cell(Side::kReceive, 20, "bbr")),
+                         CellName);
+
+class AmpleMaximum : public WindowLimited {};
+
+TEST_P(AmpleMaximum, IsLeftAloneAndTheConnectionWasSeen) {
+  BulkCase c = GetParam();
+  c.cap = kAmpleCap;
+  c.seconds = 10;
+  ASSERT_OK_AND_ASSIGN(Path path, Path::Create(c));
+  ASSERT_OK_AND_ASSIGN(Daemon daemon, StartDaemon({path.a.get(), path.b.get()}));
+  ASSERT_OK_AND_ASSIGN(BulkFlow flow, RunFlow(path, c));
+  ASSERT_OK_AND_ASSIGN(DaemonExit gone, daemon.Stop());
+  EXPECT_EQ(0u, CountChanges(daemon));
+  EXPECT_EQ(1u, daemon.CountLines("tcp_buffer': 2 connections seen")) << "both ends of the flow";
+  ASSERT_OK_AND_ASSIGN(const int64_t cap, path.Cap(c.side));
+  EXPECT_EQ(kAmpleCap, cap);
+}
+
+INSTANTIATE_TEST_SUITE_P(Paths, AmpleMaximum,
+                         ::testing::Values(Cell(Side::kReceive, 20), Cell(Side::kSend, 100),
+                                           Cell(Side::kSend, 20, "bbr")),
+                         CellName);
+
+}  // namespace
+}  // namespace bpftune::testing
