@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note
+/*
+ * ask: a tuner for tests. It puts one record into the ring, whatever the test
+ * wants it to say, when the test runs its program (BPF_PROG_TEST_RUN). So a
+ * test can ask for what no real tuner would, at a moment of its choosing.
+ */
+#include "bpf/common/tuner.bpf.h"
+#include "testing/objects/ask.policy.h"
+TUNER_DEFINE(ASK, "ask", "asks for what a test tells it to");
+
+#include "bpf/common/request.bpf.h"
+
+/* Key: 0. Written by the test. Kind 0: there is nothing to ask. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct request);
+} asked SEC(".maps");
+
+/* The tracepoint is only a place to be attached to: it never fires by itself. */
+SEC("?raw_tp/xdp_exception")
+int ask__raw_tp(void *ctx)
+{
+	__u32 first = 0;
+	struct request *wish = bpf_map_lookup_elem(&asked, &first);
+	struct request *request;
+	struct state_key key;
+
+	if (!wish || !wish->kind)
+		return 0;
+	key = state_key_of(wish->netns, wish->tunable);
+	if (wish->kind == REQUEST_SET && !pending_begin(&key, wish->sequence))
+		return 0;
+	request = request_begin(wish->kind, wish->netns);
+	if (!request) {
+		if (wish->kind == REQUEST_SET)
+			bpf_map_delete_elem(&tuner_pending, &key);
+		return 0;
+	}
+	__builtin_memcpy(request, wish, sizeof(*request));
+	request->tuner = tuner_id;
+	request->time_ns = bpf_ktime_get_ns();
+	request_send(request, RING_WAKE);
+	return 0;
+}

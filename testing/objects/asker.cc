@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note
+#include "testing/objects/asker.h"
+
+#include <bpf/bpf.h>
+
+#include <algorithm>
+
+#include "testing/objects/held_objects.h"
+
+namespace bpftune::testing {
+
+Result<Asker> Asker::Of(pid_t daemon) {
+  auto held = HeldObjects::Of(daemon);
+  if (!held) return held.error();
+  Asker out;
+  auto program = held->Program("ask__raw_tp");
+  if (!program) return program.error();
+  out.program_ = std::move(*program);
+  for (const auto& [name, fd] : {std::pair{"asked", &out.asked_},
+                                 {MAP_OWNERS, &out.owners_},
+                                 {MAP_PENDING, &out.pending_},
+                                 {MAP_PUBLISHED, &out.published_}}) {
+    auto map = held->Map(name);
+    if (!map) return map.error();
+    *fd = std::move(*map);
+  }
+  // Which number the daemon gave the tuner, and by what it tells namespaces apart, the watcher
+  // knows.
+  auto watched = held->Map(MAP_WATCHED);
+  if (!watched) return watched.error();
+  watched_key key = {};
+  std::string path = kAskOutputName;
+  std::replace(path.begin(), path.end(), '.', '/');
+  path.copy(key.name, sizeof(key.name) - 1);
+  struct watched value = {};
+  if (bpf_map_lookup_elem(watched->get(), &key, &value) != 0) {
+    return Error::FromErrno("looking for the tuner 'ask' among the watched");
+  }
+  out.tuner_ = value.tuner;
+  return out;
+}
+
+uint64_t Asker::IdOf(const Host& host) const {
+  return host.cookie() != 0 ? host.cookie() : host.inode();
+}
+
+state_key Asker::Key(uint64_t netns, uint16_t tunable) const {
+  return {.netns = netns, .tuner = tuner_, .row = tunable, .reserved = 0};
+}
+
+request Asker::Set(const Host& host, uint16_t tunable, const std::vector<int64_t>& seen,
+                   const std::vector<int64_t>& wanted) {
+  request record = {};
+  record.kind = REQUEST_SET;
+  record.tunable = tunable;
+  record.sequence = ++sequence_;
+  record.mask = (1U << wanted.size()) - 1;
+  record.netns = IdOf(host);
+  record.netns_inode = static_cast<uint32_t>(host.inode());
+  std::copy(seen.begin(), seen.end(), record.seen);
+  std::copy(wanted.begin(), wanted.end(), record.wanted);
+  return record;
+}
+
+Status Asker::Ask(const request& record) {
+  const uint32_t first = 0;
+  if (bpf_map_update_elem(asked_.get(), &first, &record, BPF_ANY) != 0) {
+    return Error::FromErrno("telling the tuner 'ask' what to ask");
+  }
+  LIBBPF_OPTS(bpf_test_run_opts, options);
+  if (bpf_prog_test_run_opts(program_.get(), &options) != 0) {
+    return Error::FromErrno("running the program of the tuner 'ask'");
+  }
+  return Ok();
+}
+
+bool Asker::IsAnswered(const request& record) const {
+  const state_key key = Key(record.netns, record.tunable);
+  pending entry = {};
+  return bpf_map_lookup_elem(pending_.get(), &key, &entry) != 0;
+}
+
+std::optional<owner> Asker::Owner(const Host& host, uint16_t tunable) const {
+  const state_key key = Key(IdOf(host), tunable);
+  owner entry = {};
+  if (bpf_map_lookup_elem(owners_.get(), &key, &entry) != 0) return std::nullopt;
+  return entry;
+}
+
+Status Asker::GiveBack(const Host& host, uint16_t tunable) {
+  const state_key key = Key(IdOf(host), tunable);
+  auto entry = Owner(host, tunable);
+  if (!entry) return Ok();
+  (void)bpf_map_delete_elem(published_.get(), &key);  // may never have been there
+  entry->reclaimed = entry->generation;
+  if (bpf_map_update_elem(owners_.get(), &key, &*entry, BPF_ANY) != 0) {
+    return Error::FromErrno("giving a set back");
+  }
+  return Ok();
+}
+
+}  // namespace bpftune::testing

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note
+#pragma once
+
+// A folder of tuner objects for one daemon of one test; gone with the object.
+
+#include <string>
+#include <vector>
+
+#include "controller/result.h"
+
+namespace bpftune::testing {
+
+// Where the objects are, from a test's working directory.
+inline constexpr char kSysctlObject[] = "bpf/tuners/sysctl.bpf.o";
+inline constexpr char kTcpBufferObject[] = "bpf/tuners/tcp_buffer.bpf.o";
+inline constexpr char kAskObject[] = "testing/objects/ask.bpf.o";
+
+class TunerFolder {
+ public:
+  // With copies of these objects.
+  static Result<TunerFolder> Create(const std::vector<std::string>& objects);
+
+  TunerFolder(TunerFolder&& other) noexcept : path_(std::move(other.path_)) { other.path_.clear(); }
+  TunerFolder& operator=(TunerFolder&&) = delete;
+  ~TunerFolder();
+
+  const std::string& path() const { return path_; }
+  // Adds a file with these bytes.
+  Status Add(const std::string& name, const std::string& bytes) const;
+
+ private:
+  explicit TunerFolder(std::string path) : path_(std::move(path)) {}
+
+  std::string path_;
+};
+
+Result<std::string> ReadObject(const std::string& path);
+
+}  // namespace bpftune::testing
