@@ -91,6 +91,10 @@ Result<std::unique_ptr<Daemon>> Daemon::Start(const Options& options, LogSink* l
 }
 
 Status Daemon::Prepare(const Options& options) {
+  // First of all: a signal that comes while tuners are being loaded waits for Run().
+  auto signals = SignalFd();
+  if (!signals) return signals.error();
+  signals_ = std::move(*signals);
   auto home = IdOfCurrent(kind_);
   if (!home) return home.error();
   home_ = *home;
@@ -156,12 +160,31 @@ Status Daemon::LoadTuners(const Options& options) {
       lost_.push_back({path, tuner.error().message()});
       continue;
     }
+    auto alone = CheckAlone(tuner->description());
+    if (!alone) {
+      lost_.push_back({path, alone.error().message()});
+      continue;
+    }
     sampler_->Add(tuner->id(), tuner->description());
     auto watched = Watch(*tuner);
     if (!watched) return watched;
     tuners_.push_back(std::move(*tuner));
   }
   return FindWatcher();
+}
+
+// A tunable has one tuner: two would undo each other's work.
+Status Daemon::CheckAlone(const Description& description) const {
+  for (const Tuner& other : tuners_) {
+    for (const Tunable& taken : other.description().tunables) {
+      for (const Tunable& tunable : description.tunables) {
+        if (tunable.name != taken.name) continue;
+        return Error("tunable '" + taken.name + "' belongs to tuner '" + other.description().name +
+                     "' already");
+      }
+    }
+  }
+  return Ok();
 }
 
 // Tells the sysctl watcher which names concern this tuner.
@@ -311,12 +334,10 @@ uint64_t Daemon::NextDue() const {
 }
 
 Status Daemon::Run() {
-  auto signals = SignalFd();
-  if (!signals) return signals.error();
   const UniqueFd timer(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
   const UniqueFd epoll(epoll_create1(EPOLL_CLOEXEC));
   if (!timer || !epoll) return Error::FromErrno("making the event loop");
-  for (const int fd : {signals->get(), timer.get(), ring_buffer__epoll_fd(ring_.get())}) {
+  for (const int fd : {signals_.get(), timer.get(), ring_buffer__epoll_fd(ring_.get())}) {
     auto added = AddTo(epoll.get(), fd);
     if (!added) return added;
   }
@@ -326,9 +347,9 @@ Status Daemon::Run() {
     const int ready = epoll_wait(epoll.get(), events, 4, -1);
     if (ready < 0 && errno != EINTR) return Error::FromErrno("waiting for events");
     for (int i = 0; i < ready; ++i) {
-      if (events[i].data.fd != signals->get()) continue;
+      if (events[i].data.fd != signals_.get()) continue;
       signalfd_siginfo info;
-      if (read(signals->get(), &info, sizeof(info)) != sizeof(info)) continue;
+      if (read(signals_.get(), &info, sizeof(info)) != sizeof(info)) continue;
       if (info.ssi_signo != SIGUSR1) return Ok();
       for (const std::string& line : SummaryLines()) log_->Notice(line);
     }

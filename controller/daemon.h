@@ -24,6 +24,7 @@
 #include "controller/sysctl_files.h"
 #include "controller/tuner.h"
 #include "controller/tuning_state.h"
+#include "controller/unique_fd.h"
 #include "netns/netns_finder.h"
 #include "netns/netns_table.h"
 
@@ -65,6 +66,7 @@ class Daemon {
   Status Confine(const std::vector<std::string>& paths);
   Status LoadTuners(const Options& options);
   Status FindWatcher();
+  Status CheckAlone(const Description& description) const;
   Status Watch(const Tuner& tuner);
 
   static int OnRecord(void* self, void* data, size_t size);
@@ -76,6 +78,7 @@ class Daemon {
   uint64_t NextDue() const;
 
   LogSink* log_;
+  UniqueFd signals_;
   NetnsIdKind kind_;
   NetnsFinder finder_;
   NetnsTable names_;

@@ -14,6 +14,7 @@
 #include "testing/netns_harness/host.h"
 #include "testing/objects/tuner_folder.h"
 #include "testing/privilege.h"
+#include "testing/scenarios/administrator.h"
 #include "testing/scenarios/bulk_case.h"
 
 namespace bpftune::testing {
@@ -60,7 +61,7 @@ TEST_P(FaultObjectsTest, IsNamedInOneLineAndTheOthersGoOn) {
     EXPECT_TRUE(daemon.WaitForLine(line + ".*" + GetParam().says + ".*continuing without it", 5s));
     EXPECT_EQ(daemon.CountLines(line), 1U);
   }
-  EXPECT_TRUE(WaitForLooks(daemon));
+  EXPECT_TRUE(WaitForSummary(daemon, "looks at all connections", 10s));
   ASSERT_OK_AND_ASSIGN(DaemonExit exit, daemon.Stop());
   EXPECT_EQ(exit.code, 0);
 }
@@ -97,7 +98,7 @@ TEST_F(FaultObjectsTest, AnObjectThatIsThereTwiceIsUsedOnce) {
   ASSERT_OK_AND_ASSIGN(Daemon daemon, Start(folder, host));
 
   EXPECT_TRUE(daemon.WaitForLine("not loaded: .*tcp_buffer_copy.*'net.ipv4.tcp_rmem'", 30s));
-  EXPECT_TRUE(WaitForLooks(daemon));
+  EXPECT_TRUE(WaitForSummary(daemon, "looks at all connections", 10s));
 }
 
 TEST_F(FaultObjectsTest, WithoutAnyObjectItSaysSoAndLeaves) {

@@ -79,7 +79,7 @@ TEST_P(OverrideStormTest, AfterEachWriteTheAdministratorsValueStands) {
   const UniqueFd netns(open(host.netns_path().c_str(), O_RDONLY | O_CLOEXEC));
 
   std::mt19937 random(2);
-  std::uniform_int_distribution<long> delay_ns(0, 2'000'000);
+  std::uniform_int_distribution<long> delay_ns(0, 4'000'000);
   std::vector<int64_t> theirs = GetParam().first;
   int tuned_before = 0;
   for (int round = 0; round < kRounds; ++round) {
@@ -117,7 +117,7 @@ TEST_P(OverrideStormTest, AfterEachWriteTheAdministratorsValueStands) {
   }
 
   // Or nothing was tried.
-  EXPECT_GT(tuned_before, kRounds / 3);
+  EXPECT_GT(tuned_before, kRounds / 10);
   ASSERT_OK_AND_ASSIGN(DaemonExit exit, daemon.Stop());
   EXPECT_EQ(exit.code, 0);
   std::printf("%d of %d writes came after changes; %zu were made while bpftune was writing\n",
