@@ -36,6 +36,7 @@ constexpr int kPutBackRounds = 8;
 
 void Applier::Apply(const Description& tuner, const request& record) {
   if (record.tunable >= tuner.tunables.size() || record.scenario >= tuner.scenarios.size()) {
+    edges_.state->ClearPending(KeyOf(record, record.tunable));
     if (edges_.summary->Refused({NetnsId{record.netns}, tuner.name}, "a damaged request")) {
       edges_.log->Warning("tuner '" + tuner.name +
                           "' asked for a tunable or a scenario that it has not described; ignored");
