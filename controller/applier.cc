@@ -118,9 +118,8 @@ Status Applier::Check(const Case& c) const {
   for (uint32_t i = 0; i < c.tunable.values; ++i) {
     const int64_t wanted = c.record.wanted[i];
     if ((c.record.mask & (1U << i)) && (wanted < c.tunable.min || wanted > c.tunable.max)) {
-      return Error(std::to_string(wanted) + " is outside the bounds " +
-                   std::to_string(c.tunable.min) + " to " + std::to_string(c.tunable.max) +
-                   " that tuner '" + c.tuner.name + "' declares");
+      return Error("a value is outside the bounds " + std::to_string(c.tunable.min) + " to " +
+                   std::to_string(c.tunable.max) + " that tuner '" + c.tuner.name + "' declares");
     }
   }
   return Ok();
@@ -139,7 +138,7 @@ void Applier::Refuse(const Case& c, const std::string& reason, const std::string
 }
 
 void Applier::RefuseFailedWrite(const Case& c, const Error& error) {
-  if (IsGone(error)) {
+  if (IsGone(error) && c.record.netns != 0) {
     edges_.state->Forget(c.key);
     if (edges_.summary->Refused(c.place, "the namespace is gone")) {
       edges_.log->Notice("'" + c.tunable.name + "' in " + edges_.name_of(c.place.netns) +

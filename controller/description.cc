@@ -65,6 +65,10 @@ bool IsNetSysctl(std::string_view name) {
          });
 }
 
+bool IsNetFile(std::string_view path) {
+  return path.starts_with("/proc/net/") && path.find("..") == path.npos;
+}
+
 Result<Tunable> CheckTunable(const tuner_tunable& row) {
   Tunable out;
   auto name = Text(row.name, "tunable");
@@ -122,7 +126,7 @@ Result<Sample> CheckSample(const tuner_sample& row) {
   if (!field) return field.error();
   const bool known = row.kind >= SAMPLE_SYSCTL && row.kind <= SAMPLE_PAIRED;
   if (!known) return Error(what + ": unknown kind " + std::to_string(row.kind));
-  if (row.kind == SAMPLE_SYSCTL ? !IsNetSysctl(*source) : !source->starts_with("/proc/net/")) {
+  if (row.kind == SAMPLE_SYSCTL ? !IsNetSysctl(*source) : !IsNetFile(*source)) {
     return Error(what + ": neither a sysctl below net. nor a file of /proc/net/");
   }
   out.kind = static_cast<tuner_sample_kind>(row.kind);

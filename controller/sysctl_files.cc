@@ -83,6 +83,10 @@ Result<Values> SysctlFiles::Read(const SysctlPlace& place, uint64_t inode) {
 
 Status SysctlFiles::Write(const SysctlPlace& place, uint64_t inode, const Values& values) {
   auto file = Open(place, inode);
+  if (file && (*file)->write_error != 0) {
+    Forget(place);  // it may have been mounted read-write since
+    file = Open(place, inode);
+  }
   if (!file) return file.error();
   if ((*file)->write_error != 0) return Error((*file)->write_error, "writing '" + place.name + "'");
   const std::string text = values.Text() + "\n";

@@ -22,7 +22,8 @@ std::optional<Values> Values::Parse(const std::string& text) {
     if (at == end) break;
     if (out.count == TUNER_MAX_VALUES) return std::nullopt;
     const auto [rest, err] = std::from_chars(at, end, out.number[out.count]);
-    if (err != std::errc{}) return std::nullopt;
+    const bool ends = rest == end || *rest == ' ' || *rest == '\t' || *rest == '\n';
+    if (err != std::errc{} || !ends) return std::nullopt;
     ++out.count;
     at = rest;
   }

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note
+
+// Any bytes in the section of a description: they are refused, or what is read from them keeps the
+// promises that the rest of the controller relies on.
+
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <span>
+
+#include "controller/description.h"
+
+namespace {
+
+void Require(bool promise) {
+  if (!promise) std::abort();
+}
+
+bool IsPlainText(const std::string& text) {
+  for (const char c : text) {
+    if (c < ' ' || c > '~') return false;
+  }
+  return !text.empty();
+}
+
+void CheckTunable(const bpftune::Description& description, const bpftune::Tunable& tunable) {
+  Require(tunable.name.starts_with("net.") && tunable.name.find("..") == std::string::npos);
+  Require(tunable.name.find('/') == std::string::npos && tunable.name.size() < 48);
+  Require(IsPlainText(tunable.name) && IsPlainText(tunable.labels) && IsPlainText(tunable.set));
+  Require(tunable.values >= 1 && tunable.values <= TUNER_MAX_VALUES);
+  Require(tunable.min >= 0 && tunable.min <= tunable.max);
+  Require(tunable.set_row < description.tunables.size());
+  const bpftune::Tunable& first = description.tunables[tunable.set_row];
+  Require(first.set == tunable.set && first.per_netns == tunable.per_netns);
+}
+
+void CheckSample(const bpftune::Sample& sample) {
+  Require(sample.source.starts_with(sample.kind == SAMPLE_SYSCTL ? "net." : "/proc/net/"));
+  Require(sample.source.find("..") == std::string::npos && IsPlainText(sample.field));
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const auto description = bpftune::ParseDescription(std::as_bytes(std::span(data, size)));
+  if (!description) {
+    Require(IsPlainText(description.error().message()));
+    return 0;
+  }
+  Require(IsPlainText(description->name) && IsPlainText(description->summary));
+  Require(description->tunables.size() <= TUNER_MAX_TUNABLES);
+  Require(description->scenarios.size() <= TUNER_MAX_SCENARIOS);
+  Require(description->samples.size() <= TUNER_MAX_SAMPLES);
+  Require(description->counters.size() <= TUNER_MAX_COUNTERS);
+  Require(description->hooks.size() <= TUNER_MAX_HOOKS);
+  for (const auto& tunable : description->tunables) CheckTunable(*description, tunable);
+  for (const auto& sample : description->samples) CheckSample(sample);
+  for (const auto& scenario : description->scenarios) Require(IsPlainText(scenario.evidence));
+  for (const auto& hook : description->hooks) {
+    Require(hook.kind >= HOOK_EVENT && hook.kind <= HOOK_VISIT);
+    Require((hook.kind == HOOK_PERIODIC) == (hook.period_ms >= 1000));
+  }
+  return 0;
+}

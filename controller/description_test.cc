@@ -1,0 +1,305 @@
+// SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note
+#include "controller/description.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstring>
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace bpftune {
+namespace {
+
+// The section as TUNER_DEFINE lays it out: the header, then table behind table.
+struct Section {
+  tuner_header header = {};
+  tuner_tunable tunables[2] = {};
+  tuner_scenario scenarios[1] = {};
+  tuner_sample samples[2] = {};
+  tuner_counter counters[1] = {};
+  tuner_hook hooks[2] = {};
+};
+
+#define TABLE(member, type)                                           \
+  tuner_table {                                                       \
+    .offset = offsetof(Section, member), .record_size = sizeof(type), \
+    .count = sizeof(Section::member) / sizeof(type)                   \
+  }
+
+Section Good() {
+  Section s;
+  s.header = {.magic = TUNER_MAGIC,
+              .major = TUNER_ABI_MAJOR,
+              .minor = TUNER_ABI_MINOR,
+              .header_size = sizeof(tuner_header),
+              .name = "sample",
+              .summary = "to test with",
+              .tunables = TABLE(tunables, tuner_tunable),
+              .scenarios = TABLE(scenarios, tuner_scenario),
+              .samples = TABLE(samples, tuner_sample),
+              .counters = TABLE(counters, tuner_counter),
+              .hooks = TABLE(hooks, tuner_hook)};
+  s.tunables[0] = {.name = "net.ipv4.tcp_rmem",
+                   .labels = "min default max",
+                   .set = "buffers",
+                   .values = 3,
+                   .flags = TUNABLE_PER_NETNS,
+                   .min = 4096,
+                   .max = 1 << 30};
+  s.tunables[1] = s.tunables[0];
+  std::strcpy(s.tunables[1].name, "net.ipv4.tcp_wmem");
+  s.scenarios[0] = {.id = "WINDOW_LIMITED",
+                    .name = "need to increase",
+                    .description = "It is full",
+                    .reason = "it being full",
+                    .evidence = "{peer}: {arg0} of {tunable}, {old} and {new} in {netns}."};
+  s.samples[0] = {
+      .source = "net.ipv4.tcp_mem", .field = "1", .kind = SAMPLE_SYSCTL, .every_ms = 5000};
+  s.samples[1] = {
+      .source = "/proc/net/sockstat", .field = "TCP mem", .kind = SAMPLE_KEYED, .every_ms = 1000};
+  s.counters[0] = {.text = "flows seen"};
+  s.hooks[0] = {.name = "watch",
+                .loss = "nothing is seen",
+                .kind = HOOK_EVENT,
+                .flags = HOOK_REQUIRED,
+                .period_ms = 0,
+                .reserved = 0};
+  s.hooks[1] = {.name = "sweep",
+                .loss = "old ones stay",
+                .kind = HOOK_PERIODIC,
+                .flags = 0,
+                .period_ms = 60'000,
+                .reserved = 0};
+  return s;
+}
+
+Result<Description> Parse(const Section& section) {
+  return ParseDescription(std::as_bytes(std::span(&section, 1)));
+}
+
+TEST(DescriptionTest, GoodOneIsReadAsItIsMeant) {
+  const auto parsed = Parse(Good());
+  ASSERT_TRUE(parsed) << parsed.error().message();
+  EXPECT_EQ("sample", parsed->name);
+  EXPECT_EQ("to test with", parsed->summary);
+  ASSERT_EQ(2U, parsed->tunables.size());
+  const Tunable& tunable = parsed->tunables[1];
+  EXPECT_EQ("net.ipv4.tcp_wmem", tunable.name);
+  EXPECT_EQ("min default max", tunable.labels);
+  EXPECT_EQ("buffers", tunable.set);
+  EXPECT_EQ(0, tunable.set_row) << "the first tunable of its set";
+  EXPECT_EQ(3U, tunable.values);
+  EXPECT_TRUE(tunable.per_netns);
+  EXPECT_EQ(4096, tunable.min);
+  EXPECT_EQ(1 << 30, tunable.max);
+  ASSERT_EQ(1U, parsed->scenarios.size());
+  EXPECT_EQ("WINDOW_LIMITED", parsed->scenarios[0].id);
+  EXPECT_EQ("it being full", parsed->scenarios[0].reason);
+  ASSERT_EQ(2U, parsed->samples.size());
+  EXPECT_EQ(SAMPLE_KEYED, parsed->samples[1].kind);
+  EXPECT_EQ("TCP mem", parsed->samples[1].field);
+  EXPECT_EQ(1000U, parsed->samples[1].every_ms);
+  EXPECT_EQ(std::vector<std::string>{"flows seen"}, parsed->counters);
+  ASSERT_EQ(2U, parsed->hooks.size());
+  EXPECT_TRUE(parsed->hooks[0].required);
+  EXPECT_EQ(HOOK_PERIODIC, parsed->hooks[1].kind);
+  EXPECT_EQ(60'000U, parsed->hooks[1].period_ms);
+}
+
+TEST(DescriptionTest, TunablesOfDifferentSetsAreYieldedByThemselves) {
+  Section s = Good();
+  std::strcpy(s.tunables[1].set, "other");
+  const auto parsed = Parse(s);
+  ASSERT_TRUE(parsed);
+  EXPECT_EQ(1, parsed->tunables[1].set_row);
+}
+
+TEST(DescriptionTest, TunerWithoutAnyTableIsFine) {
+  Section s = Good();
+  const tuner_table none = {.offset = 0xffffffff, .record_size = 0, .count = 0};
+  s.header.tunables = s.header.scenarios = s.header.samples = s.header.counters = s.header.hooks =
+      none;
+  EXPECT_TRUE(Parse(s));
+}
+
+struct Damage {
+  const char* what;
+  std::function<void(Section*)> damage;
+  const char* names;  // what the message has in it
+};
+
+class DamagedDescriptionTest : public ::testing::TestWithParam<Damage> {};
+
+TEST_P(DamagedDescriptionTest, IsRefusedAndTheThingNamed) {
+  Section s = Good();
+  GetParam().damage(&s);
+  const auto parsed = Parse(s);
+  ASSERT_FALSE(parsed) << GetParam().what;
+  EXPECT_NE(std::string::npos, parsed.error().message().find(GetParam().names))
+      << GetParam().what << ": " << parsed.error().message();
+}
+
+template <size_t N>
+void Fill(char (&text)[N], char c = 'x') {
+  std::fill(text, text + N, c);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Headers, DamagedDescriptionTest,
+    ::testing::Values(
+        Damage{"magic", [](Section* s) { s->header.magic ^= 1; }, "magic"},
+        Damage{"newer major", [](Section* s) { s->header.major = 2; },
+               "has version 2, this bpftune reads version 1"},
+        Damage{"major 0", [](Section* s) { s->header.major = 0; }, "has version 0"},
+        Damage{"name without end", [](Section* s) { Fill(s->header.name); },
+               "name: text without an end"},
+        Damage{"no name", [](Section* s) { s->header.name[0] = 0; }, "name: no text"},
+        Damage{"summary not ASCII", [](Section* s) { s->header.summary[0] = '\xc3'; },
+               "summary: text with a character that is not ASCII"},
+        Damage{"line end in the name", [](Section* s) { s->header.name[2] = '\n'; },
+               "name: text with a character that is not ASCII"},
+        Damage{"table behind the section", [](Section* s) { s->header.hooks.offset = 1 << 20; },
+               "'sample': hooks: the table lies outside the section"},
+        Damage{"table reaching over the end", [](Section* s) { s->header.hooks.offset += 8; },
+               "hooks: the table lies outside"},
+        Damage{"table that begins at the last number",
+               [](Section* s) { s->header.samples.offset = UINT32_MAX; },
+               "samples: the table lies outside"},
+        Damage{"record larger than the section",
+               [](Section* s) { s->header.scenarios.record_size = UINT16_MAX; },
+               "scenarios: the table lies outside"},
+        Damage{"records of no size", [](Section* s) { s->header.tunables.record_size = 0; },
+               "tunables: the table lies outside"},
+        Damage{"too many records", [](Section* s) { s->header.counters.count = 33; },
+               "counters: 33 records, at most 32 are allowed"}));
+
+INSTANTIATE_TEST_SUITE_P(
+    Tunables, DamagedDescriptionTest,
+    ::testing::Values(
+        Damage{"not below net.",
+               [](Section* s) { std::strcpy(s->tunables[0].name, "kernel.sysrq"); },
+               "tunable 'kernel.sysrq': not a sysctl below net."},
+        Damage{"leading out of net.",
+               [](Section* s) { std::strcpy(s->tunables[0].name, "net...kernel.sysrq"); },
+               "tunable 'net...kernel.sysrq': not a sysctl"},
+        Damage{"a path", [](Section* s) { std::strcpy(s->tunables[0].name, "net.ipv4/../x"); },
+               "not a sysctl below net."},
+        Damage{"a directory", [](Section* s) { std::strcpy(s->tunables[0].name, "net.ipv4."); },
+               "not a sysctl below net."},
+        Damage{"net. alone", [](Section* s) { std::strcpy(s->tunables[0].name, "net."); },
+               "not a sysctl below net."},
+        Damage{"name without end", [](Section* s) { Fill(s->tunables[1].name); },
+               "tunable: text without an end"},
+        Damage{"no labels", [](Section* s) { s->tunables[0].labels[0] = 0; },
+               "tunable 'net.ipv4.tcp_rmem', labels: no text"},
+        Damage{"no set", [](Section* s) { s->tunables[0].set[0] = 0; }, "set: no text"},
+        Damage{"no values", [](Section* s) { s->tunables[0].values = 0; },
+               "tunable 'net.ipv4.tcp_rmem': 0 values"},
+        Damage{"four values", [](Section* s) { s->tunables[0].values = 4; }, "4 values"},
+        Damage{"smallest above largest", [](Section* s) { s->tunables[0].min = (1 << 30) + 1; },
+               "tunable 'net.ipv4.tcp_rmem': bounds"},
+        Damage{"negative smallest", [](Section* s) { s->tunables[0].min = -1; }, "bounds"},
+        Damage{"unknown flag", [](Section* s) { s->tunables[0].flags |= 2; },
+               "tunable 'net.ipv4.tcp_rmem': unknown flags"},
+        Damage{"twice", [](Section* s) { std::strcpy(s->tunables[1].name, s->tunables[0].name); },
+               "tunable 'net.ipv4.tcp_rmem' is there twice"},
+        Damage{"a set of both kinds", [](Section* s) { s->tunables[1].flags = 0; },
+               "set 'buffers' mixes global and per-namespace tunables"}));
+
+INSTANTIATE_TEST_SUITE_P(
+    OtherRecords, DamagedDescriptionTest,
+    ::testing::Values(
+        Damage{"unknown slot", [](Section* s) { std::strcpy(s->scenarios[0].evidence, "{arg4}"); },
+               "scenario 'WINDOW_LIMITED': unknown slot '{arg4}'"},
+        Damage{"empty slot", [](Section* s) { std::strcpy(s->scenarios[0].evidence, "{}"); },
+               "unknown slot '{}'"},
+        Damage{"brace that does not open", [](Section* s) { s->scenarios[0].evidence[0] = '}'; },
+               "scenario 'WINDOW_LIMITED': a stray brace"},
+        Damage{"brace that does not close",
+               [](Section* s) { std::strcpy(s->scenarios[0].evidence, "full {arg0"); },
+               "a stray brace"},
+        Damage{"nested braces",
+               [](Section* s) { std::strcpy(s->scenarios[0].evidence, "{{arg0}}"); },
+               "unknown slot '{{arg0}'"},
+        Damage{"evidence without end", [](Section* s) { Fill(s->scenarios[0].evidence); },
+               "scenario 'WINDOW_LIMITED', evidence: text without an end"},
+        Damage{"no reason", [](Section* s) { s->scenarios[0].reason[0] = 0; },
+               "scenario 'WINDOW_LIMITED', reason: no text"},
+        Damage{"unknown kind of sample", [](Section* s) { s->samples[0].kind = 4; },
+               "sample 'net.ipv4.tcp_mem': unknown kind 4"},
+        Damage{"no kind of sample", [](Section* s) { s->samples[0].kind = 0; }, "unknown kind 0"},
+        Damage{"sample of another sysctl",
+               [](Section* s) { std::strcpy(s->samples[0].source, "kernel.random.uuid"); },
+               "sample 'kernel.random.uuid': neither"},
+        Damage{"sample of another file",
+               [](Section* s) { std::strcpy(s->samples[1].source, "/etc/shadow"); },
+               "sample '/etc/shadow': neither"},
+        Damage{"sample that leads out of /proc/net",
+               [](Section* s) { std::strcpy(s->samples[1].source, "/proc/net/../environ"); },
+               "sample '/proc/net/../environ': neither"},
+        Damage{"empty counter", [](Section* s) { s->counters[0].text[0] = 0; }, "counter: no text"},
+        Damage{"no kind of hook", [](Section* s) { s->hooks[0].kind = 0; },
+               "hook 'watch': unknown kind 0"},
+        Damage{"unknown kind of hook", [](Section* s) { s->hooks[0].kind = 5; }, "unknown kind 5"},
+        Damage{"unknown flag of a hook", [](Section* s) { s->hooks[0].flags = 2; },
+               "hook 'watch': unknown flags"},
+        Damage{"period of an event", [](Section* s) { s->hooks[0].period_ms = 5000; },
+               "hook 'watch': a period is for periodic hooks"},
+        Damage{"periodic without period", [](Section* s) { s->hooks[1].period_ms = 0; },
+               "hook 'sweep': a period is for periodic hooks"},
+        Damage{"period too short", [](Section* s) { s->hooks[1].period_ms = 999; },
+               "hook 'sweep': a period under 1000 ms"},
+        Damage{"no word about the loss", [](Section* s) { s->hooks[1].loss[0] = 0; },
+               "hook 'sweep', loss: no text"}));
+
+TEST(DescriptionTest, SectionThatIsCutShortIsRefusedAtEveryLength) {
+  const Section s = Good();
+  const auto bytes = std::as_bytes(std::span(&s, 1));
+  for (size_t length = 0; length < bytes.size(); ++length) {
+    // A copy of just that length, so that a sanitizer sees a read behind it.
+    const std::vector<std::byte> cut(bytes.begin(), bytes.begin() + static_cast<long>(length));
+    EXPECT_FALSE(ParseDescription(cut)) << length;
+  }
+}
+
+// Other versions have other records: the same counters, each `size` bytes long.
+Result<Description> WithCounterRecords(size_t size) {
+  const Section good = Good();
+  const auto bytes = std::as_bytes(std::span(&good, 1));
+  std::vector<std::byte> section(bytes.begin(), bytes.end());
+  tuner_header header = good.header;
+  header.counters = {.offset = static_cast<uint32_t>(section.size()),
+                     .record_size = static_cast<uint16_t>(size),
+                     .count = 2};
+  std::memcpy(section.data(), &header, sizeof(header));
+  for (const char* text : {"flows seen", "flows lost"}) {
+    std::vector<std::byte> record(size, std::byte{0xee});
+    tuner_counter known = {};
+    std::strcpy(known.text, text);
+    std::memcpy(record.data(), &known, std::min(size, sizeof(known)));
+    section.insert(section.end(), record.begin(), record.end());
+  }
+  return ParseDescription(section);
+}
+
+TEST(DescriptionTest, LongerRecordIsReadAsFarAsItIsKnown) {
+  const auto parsed = WithCounterRecords(sizeof(tuner_counter) + 24);
+  ASSERT_TRUE(parsed) << parsed.error().message();
+  EXPECT_EQ((std::vector<std::string>{"flows seen", "flows lost"}), parsed->counters);
+}
+
+TEST(DescriptionTest, ShorterRecordIsFilledUpWithZeros) {
+  const auto parsed = WithCounterRecords(10);  // no room for the zero at the end of the text
+  ASSERT_TRUE(parsed) << parsed.error().message();
+  EXPECT_EQ((std::vector<std::string>{"flows seen", "flows lost"}), parsed->counters);
+}
+
+TEST(SysctlPathTest, IsTheNameWithSlashes) {
+  EXPECT_EQ("net/ipv4/tcp_rmem", SysctlPath("net.ipv4.tcp_rmem"));
+}
+
+}  // namespace
+}  // namespace bpftune

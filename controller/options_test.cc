@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note
+#include "controller/options.h"
+
+#include <gtest/gtest.h>
+
+namespace bpftune {
+namespace {
+
+using Arguments = std::vector<std::string>;
+
+TEST(OptionsTest, NeedsNone) {
+  const ParsedOptions parsed = ParseOptions({});
+  EXPECT_FALSE(parsed.leave) << parsed.text;
+  EXPECT_FALSE(parsed.options.to_stdout);
+  EXPECT_FALSE(parsed.options.support);
+  EXPECT_FALSE(parsed.options.debug);
+  EXPECT_TRUE(parsed.options.netns.empty());
+  EXPECT_TRUE(parsed.options.without_hook.empty());
+  EXPECT_TRUE(parsed.options.tuners.ends_with("/lib/bpftune")) << parsed.options.tuners;
+}
+
+TEST(OptionsTest, TakesShortAndLongOnes) {
+  for (const Arguments& arguments :
+       {Arguments{"-s", "-d", "-l", "/proc", "-n", "/proc/self/ns/net"},
+        Arguments{"--stdout", "--debug", "--tuners=/proc", "--netns", "/proc/self/ns/net"}}) {
+    const ParsedOptions parsed = ParseOptions(arguments);
+    EXPECT_FALSE(parsed.leave) << parsed.text;
+    EXPECT_TRUE(parsed.options.to_stdout);
+    EXPECT_TRUE(parsed.options.debug);
+    EXPECT_EQ("/proc", parsed.options.tuners);
+    EXPECT_EQ(Arguments{"/proc/self/ns/net"}, parsed.options.netns);
+  }
+  EXPECT_TRUE(ParseOptions({"-S"}).options.support);
+}
+
+TEST(OptionsTest, TakesSeveralNamespacesAndHooks) {
+  const ParsedOptions parsed = ParseOptions({"-n", "/proc/self/ns/net", "-n", "/proc/self/ns/mnt",
+                                             "--without-hook", "a__x", "--without-hook=b__y"});
+  EXPECT_FALSE(parsed.leave) << parsed.text;
+  EXPECT_EQ((Arguments{"/proc/self/ns/net", "/proc/self/ns/mnt"}), parsed.options.netns);
+  EXPECT_EQ((std::set<std::string>{"a__x", "b__y"}), parsed.options.without_hook);
+}
+
+struct BadInput {
+  const char* what;
+  Arguments arguments;
+  const char* names;  // what the text has in it
+};
+
+class BadInputTest : public ::testing::TestWithParam<BadInput> {};
+
+TEST_P(BadInputTest, LeavesWithCode2AndSaysWhatIsWrongAndWhereToLook) {
+  const ParsedOptions parsed = ParseOptions(GetParam().arguments);
+  EXPECT_TRUE(parsed.leave) << GetParam().what;
+  EXPECT_EQ(2, parsed.exit_code) << GetParam().what;
+  EXPECT_NE(std::string::npos, parsed.text.find(GetParam().names)) << parsed.text;
+  EXPECT_NE(std::string::npos, parsed.text.find("--help")) << parsed.text;
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Inputs, BadInputTest,
+    ::testing::Values(
+        BadInput{"unknown option", {"--frobnicate"}, "--frobnicate"},
+        BadInput{"unknown letter", {"-x"}, "-x"}, BadInput{"a word too many", {"start"}, "start"},
+        BadInput{
+            "no directory", {"-l", "/does/not/exist"}, "Directory does not exist: /does/not/exist"},
+        BadInput{"a file for a directory", {"-l", "/proc/version"}, "/proc/version"},
+        BadInput{
+            "no such namespace", {"-n", "/run/netns/does-not-exist"}, "/run/netns/does-not-exist"},
+        BadInput{"value missing", {"-l"}, "--tuners"},
+        BadInput{"option for a value", {"--without-hook"}, "--without-hook"}));
+
+TEST(OptionsTest, HelpAndVersionLeaveWithCode0) {
+  const ParsedOptions help = ParseOptions({"--help"});
+  EXPECT_TRUE(help.leave);
+  EXPECT_EQ(0, help.exit_code);
+  for (const char* option : {"-s", "-S", "-d", "-V", "--tuners", "--netns", "--without-hook"}) {
+    EXPECT_NE(std::string::npos, help.text.find(option)) << option;
+  }
+  const ParsedOptions version = ParseOptions({"-V"});
+  EXPECT_TRUE(version.leave);
+  EXPECT_EQ(0, version.exit_code);
+  EXPECT_EQ(0U, version.text.find("bpftune "));
+}
+
+}  // namespace
+}  // namespace bpftune

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note
+#include "controller/overrides.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "controller/fakes/fake_actuator.h"
+#include "controller/fakes/fake_log.h"
+#include "controller/fakes/fake_state.h"
+#include "controller/fakes/sample_tuner.h"
+
+namespace bpftune {
+namespace {
+
+constexpr uint64_t kNsPerMs = 1'000'000;
+constexpr uint64_t kBlue = 4711;
+
+const Values kOurs = Three(4096, 131072, 2621440);
+const Values kTheirs = Three(4096, 87380, 6291456);
+
+class OverridesTest : public ::testing::Test {
+ protected:
+  OverridesTest() {
+    actuator.files[kPlace] = kOurs;
+    published entry = {};
+    std::copy(kOurs.number.begin(), kOurs.number.end(), entry.last);
+    entry.writes = 1;
+    state.written[kKey] = entry;
+  }
+
+  // The watcher sees the write and reports it; what becomes of it is another matter.
+  void HookReports(const Values& values) {
+    const Values before = actuator.files[kPlace];
+    state.SeesForeignWrite(kKey, kRmem, values, before);
+    request r = {};
+    r.kind = REQUEST_OVERRIDE;
+    r.tuner = kKey.tuner;
+    r.tunable = kRmem;
+    r.netns = kBlue;
+    r.mask = values.count;
+    r.pid = FakeState::kPid;
+    r.evidence[0] = state.owners[kKey].generation;
+    std::copy(before.number.begin(), before.number.end(), r.seen);
+    std::copy(values.number.begin(), values.number.end(), r.wanted);
+    std::strncpy(r.comm, "sysctl", sizeof(r.comm));
+    overrides.Report(tuner, r);
+  }
+
+  void After(uint64_t ms) {
+    now += ms * kNsPerMs;
+    overrides.Check();
+    overrides.Check();  // the second look, where it was due meanwhile
+  }
+
+  bool IsTheirs() { return IsOwned(state.Owner(kKey)); }
+
+  const SysctlPlace kPlace{NetnsId{kBlue}, "net.ipv4.tcp_rmem"};
+  const state_key kKey{.netns = kBlue, .tuner = 3, .row = kRmem, .reserved = 0};
+  const Description tuner = SampleTuner();
+  FakeActuator actuator;
+  FakeState state;
+  FakeLog log;
+  Summary summary;
+  uint64_t now = 1'000 * kNsPerMs;
+  Overrides overrides{{.actuator = &actuator,
+                       .state = &state,
+                       .log = &log,
+                       .summary = &summary,
+                       .name_of = [](NetnsId) { return std::string("netns 'blue' (id 4711)"); },
+                       .now_ns = [this] { return now; }}};
+};
+
+TEST_F(OverridesTest, WriteThatTookEffectIsToldAfter20Milliseconds) {
+  HookReports(kTheirs);
+  (void)actuator.Handle(kPlace, kTheirs);
+  EXPECT_EQ(now + 20 * kNsPerMs, overrides.due_ns());
+  After(19);
+  EXPECT_TRUE(log.entries.empty());
+  After(1);
+  EXPECT_EQ((std::vector<std::string>{
+                "pid 4711, cmd 'sysctl' modified sysctl 'net.ipv4.tcp_rmem' in netns 'blue' (id "
+                "4711) from (4096 131072 2621440) to (4096 87380 6291456); it is theirs. Tuner "
+                "'sample' leaves 'buffers' alone there"}),
+            log.Lines());
+  EXPECT_TRUE(IsTheirs());
+  EXPECT_FALSE(overrides.due_ns());
+}
+
+TEST_F(OverridesTest, WriteOfTheFirstNumbersOnlyIsEnough) {
+  HookReports(One(8192));
+  (void)actuator.Handle(kPlace, One(8192));
+  After(20);
+  EXPECT_EQ(1, log.Count("from (4096) to (8192)"));
+}
+
+TEST_F(OverridesTest, WriteThatFailedIsGivenBackAfterASecondWithoutAWord) {
+  HookReports(kTheirs);
+  After(20);
+  EXPECT_TRUE(IsTheirs()) << "the handler may be late";
+  After(979);
+  EXPECT_TRUE(IsTheirs());
+  After(1);
+  EXPECT_FALSE(IsTheirs());
+  EXPECT_TRUE(log.entries.empty());
+  EXPECT_FALSE(overrides.due_ns());
+}
+
+TEST_F(OverridesTest, WriteThatIsLateByHalfASecondIsStillTheirs) {
+  HookReports(kTheirs);
+  After(20);
+  (void)actuator.Handle(kPlace, kTheirs);
+  After(980);
+  EXPECT_TRUE(IsTheirs());
+  EXPECT_EQ(1U, log.entries.size());
+}
+
+TEST_F(OverridesTest, AnotherWriteSinceMeansSilence) {
+  HookReports(kTheirs);
+  (void)actuator.Handle(kPlace, kTheirs);
+  state.SeesForeignWrite(kKey, kRmem, kOurs, kTheirs);  // not yet reported
+  After(2000);
+  EXPECT_TRUE(log.entries.empty());
+  EXPECT_TRUE(IsTheirs());
+  EXPECT_TRUE(state.orders.empty());
+}
+
+TEST_F(OverridesTest, ValueThatIsSomethingElseByNowIsTheirsToo) {
+  HookReports(kTheirs);
+  (void)actuator.Handle(kPlace, Three(1, 2, 3));
+  After(1000);
+  EXPECT_TRUE(IsTheirs());
+  EXPECT_EQ(1U, log.entries.size());
+}
+
+TEST_F(OverridesTest, NothingIsSaidOfANamespaceThatIsGone) {
+  HookReports(kTheirs);
+  actuator.files.clear();
+  After(1000);
+  EXPECT_TRUE(log.entries.empty());
+  EXPECT_TRUE(state.orders.empty());
+}
+
+TEST_F(OverridesTest, SaysSoWhenItCannotTakeTheSetBack) {
+  HookReports(kTheirs);
+  state.order_error = EIO;
+  After(1000);
+  EXPECT_EQ(1, log.Count("taking 'buffers' back: pulse of tuner 'sysctl': Input/output error"));
+  EXPECT_TRUE(IsTheirs());
+}
+
+TEST_F(OverridesTest, ReportBeyondTheQueueIsToldAtOnceAndNothingIsGivenBack) {
+  for (size_t i = 0; i < Overrides::kMostOpen; ++i)
+    HookReports(Three(4096, 4096, 5000 + static_cast<int>(i)));
+  EXPECT_TRUE(log.entries.empty());
+  HookReports(kTheirs);
+  EXPECT_EQ(1, log.Count("to (4096 87380 6291456); it is theirs"));
+  After(1000);
+  EXPECT_TRUE(IsTheirs());
+}
+
+TEST_F(OverridesTest, NextLookIsTheEarliestOfAll) {
+  EXPECT_FALSE(overrides.due_ns());
+  HookReports(kTheirs);
+  After(20);  // the first waits for its second look
+  const uint64_t second_look = now + 980 * kNsPerMs;
+  EXPECT_EQ(second_look, overrides.due_ns());
+  HookReports(Three(1, 2, 3));
+  EXPECT_EQ(now + 20 * kNsPerMs, overrides.due_ns());
+}
+
+TEST_F(OverridesTest, ReportOfATunableThatIsNotDescribedIsIgnored) {
+  request r = {};
+  r.tunable = kSampleRows;
+  overrides.Report(tuner, r);
+  EXPECT_FALSE(overrides.due_ns());
+}
+
+TEST_F(OverridesTest, NameOfAWriterMayFillItsField) {
+  HookReports(kTheirs);
+  request r = {};
+  r.tuner = kKey.tuner;
+  r.netns = kBlue;
+  r.mask = 3;
+  r.evidence[0] = state.owners[kKey].generation;
+  std::copy(kTheirs.number.begin(), kTheirs.number.end(), r.wanted);
+  std::memset(r.comm, 'x', sizeof(r.comm));
+  (void)actuator.Handle(kPlace, kTheirs);
+  overrides.Report(tuner, r);
+  After(20);
+  EXPECT_EQ(1, log.Count("cmd 'xxxxxxxxxxxxxxxx' modified"));
+}
+
+}  // namespace
+}  // namespace bpftune

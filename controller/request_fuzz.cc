@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note
+
+// Any bytes for a request, as a damaged or hostile object could send them: whatever is written is
+// the tunable that the request names, described, in the namespace that it names, each changed
+// number within the bounds.
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+
+#include "controller/applier.h"
+#include "controller/fakes/fake_actuator.h"
+#include "controller/fakes/fake_log.h"
+#include "controller/fakes/fake_state.h"
+#include "controller/fakes/sample_tuner.h"
+
+namespace {
+
+using namespace bpftune;
+
+constexpr uint64_t kBlue = 4711;
+
+void Require(bool promise) {
+  if (!promise) std::abort();
+}
+
+void CheckWrite(const Description& tuner, const request& record, const SysctlPlace& place,
+                const Values& before, const Values& written) {
+  Require(record.tunable < tuner.tunables.size());
+  const Tunable& tunable = tuner.tunables[record.tunable];
+  Require(place.name == tunable.name && place.netns.value == record.netns);
+  Require(tunable.per_netns == (record.netns != 0));
+  Require(written.count == tunable.values);
+  for (uint32_t i = 0; i < written.count; ++i) {
+    const int64_t number = written.number[i];
+    if (number == before.number[i]) continue;
+    Require(record.mask & (1U << i));
+    Require(number == record.wanted[i] && number >= tunable.min && number <= tunable.max);
+  }
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  static const Description tuner = SampleTuner();
+  request record = {};
+  std::memcpy(&record, data, std::min(size, sizeof(record)));
+
+  FakeActuator actuator;
+  for (const Tunable& tunable : tuner.tunables) {
+    const Values values = tunable.values == 3 ? Three(4096, 131072, 1310720) : One(1000);
+    for (const uint64_t netns : {uint64_t{0}, kBlue})
+      actuator.files[{NetnsId{netns}, tunable.name}] = values;
+  }
+  const auto files = actuator.files;
+  FakeState state;
+  // Most requests get past the first checks, so that the others are reached.
+  state.asked[{
+      .netns = record.netns, .tuner = record.tuner, .row = record.tunable, .reserved = 0}] = {
+      .time_ns = record.time_ns, .sequence = record.sequence, .reserved = 0};
+  FakeLog log;
+  Summary summary;
+  Applier applier({.actuator = &actuator,
+                   .state = &state,
+                   .log = &log,
+                   .summary = &summary,
+                   .name_of = [](NetnsId id) { return std::to_string(id.value); },
+                   .now_ns = [&] { return record.time_ns + kStaleNs / 2; }});
+  applier.Apply(tuner, record);
+  Require(actuator.tried.size() <= 1);
+  for (const auto& [place, values] : actuator.tried) {
+    const auto before = files.find(place);
+    Require(before != files.end());
+    CheckWrite(tuner, record, place, before->second, values);
+  }
+  for (const auto& [place, values] : files) {
+    const bool named = !actuator.tried.empty() && actuator.tried[0].first == place;
+    Require(named || actuator.files.at(place) == values);
+  }
+  applier.Note(tuner, record);
+  Require(actuator.tried.size() <= 1);
+  return 0;
+}
