@@ -14,6 +14,7 @@
 #include <csignal>
 #include <cstring>
 #include <filesystem>
+#include <set>
 
 #include "controller/cgroup.h"
 #include "netns/scoped_netns.h"
@@ -46,6 +47,27 @@ Result<std::vector<std::string>> ObjectsIn(const std::string& directory) {
   }
   std::sort(out.begin(), out.end());
   return out;
+}
+
+// A name given to --without-hook that no object has is a typing error, and changes nothing.
+Status CheckWithout(const std::set<std::string>& without, const std::vector<std::string>& paths) {
+  if (without.empty()) return Ok();
+  std::set<std::string> known;
+  std::string listed;
+  for (const std::string& path : paths) {
+    auto programs = Tuner::ProgramsOf(path);
+    if (!programs) continue;  // loading it will say why
+    for (const std::string& name : *programs) {
+      known.insert(name);
+      listed += (listed.empty() ? "" : ", ") + name;
+    }
+  }
+  for (const std::string& name : without) {
+    if (!known.contains(name)) {
+      return Error("--without-hook '" + name + "': there is no such program; there are " + listed);
+    }
+  }
+  return Ok();
 }
 
 Result<UniqueFd> SignalFd() {
@@ -143,6 +165,8 @@ Status Daemon::Confine(const std::vector<std::string>& paths) {
 Status Daemon::LoadTuners(const Options& options) {
   auto paths = ObjectsIn(options.tuners);
   if (!paths) return paths.error();
+  auto known = CheckWithout(options.without_hook, *paths);
+  if (!known) return known;
   auto cgroup = OpenCgroupRoot();
   const TunerFacts facts = {.cgroup_fd = cgroup ? cgroup->get() : -1,
                             .netns_by_inode = kind_ == NetnsIdKind::kInode,
@@ -253,6 +277,7 @@ void Daemon::Handle(const request& record) {
   const Description& tuner = tuners_[record.tuner].description();
   switch (record.kind) {
     case REQUEST_SET:
+      if (!InScope(record.netns)) return KeepOut(record);
       return applier_->Apply(tuner, record);
     case REQUEST_NOTE:
       return applier_->Note(tuner, record);
@@ -267,6 +292,22 @@ void Daemon::Handle(const request& record) {
     default:
       ++unknown_records_;
   }
+}
+
+// Tuners look only where they should; one that does not is refused here.
+bool Daemon::InScope(uint64_t netns) const {
+  uint8_t ignored;
+  return !confined_ || bpf_map_lookup_elem(maps_->fd(MAP_SCOPE), &netns, &ignored) == 0;
+}
+
+void Daemon::KeepOut(const request& record) {
+  const std::string& tuner = tuners_[record.tuner].description().name;
+  const NetnsId netns{record.netns};
+  state_->ClearPending(
+      {.netns = record.netns, .tuner = record.tuner, .row = record.tunable, .reserved = 0});
+  if (!summary_.Refused({netns, tuner}, "outside the namespaces given with --netns")) return;
+  log_->Warning("tuner '" + tuner + "' asked for a change in " + names_.DisplayName(netns) +
+                ", which is outside the namespaces given with --netns; refused");
 }
 
 // Everything that is in the ring, and what follows from it.

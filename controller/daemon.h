@@ -71,6 +71,8 @@ class Daemon {
 
   static int OnRecord(void* self, void* data, size_t size);
   void Handle(const request& record);
+  bool InScope(uint64_t netns) const;
+  void KeepOut(const request& record);
   void Drain();
   void RunDue(uint64_t now_ns);
   void RunPulse(size_t index, uint64_t now_ns);

@@ -45,6 +45,8 @@ ParsedOptions ParseOptions(const std::vector<std::string>& arguments) {
                  "do not use this program (a name from the table of -S); may be given more than once");
   app.footer("Signals: TERM and INT end it with a summary, USR1 prints the summary so far.");
 
+  app.failure_message(CLI::FailureMessage::help);  // what is allowed, not just what was wrong
+
   std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());  // as CLI11 wants them
   try {
     app.parse(reversed);

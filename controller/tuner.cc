@@ -4,7 +4,6 @@
 #include <bpf/bpf.h>
 
 #include <algorithm>
-#include <functional>
 #include <map>
 #include <string_view>
 
@@ -14,13 +13,16 @@ namespace {
 // Which program serves each hook; no entry: none does.
 using Choice = std::map<std::string, std::string>;
 
-std::vector<std::string> Alternatives(const bpf_object* object, const std::string& hook) {
+std::vector<std::string> Programs(const bpf_object* object) {
   std::vector<std::string> out;
   bpf_program* program = nullptr;
-  bpf_object__for_each_program(program, object) {
-    const std::string_view name = bpf_program__name(program);
-    if (name.starts_with(hook + "__")) out.emplace_back(name);
-  }
+  bpf_object__for_each_program(program, object) out.emplace_back(bpf_program__name(program));
+  return out;
+}
+
+std::vector<std::string> Alternatives(const bpf_object* object, const std::string& hook) {
+  std::vector<std::string> out = Programs(object);
+  std::erase_if(out, [&](const std::string& name) { return !name.starts_with(hook + "__"); });
   return out;
 }
 
@@ -122,18 +124,103 @@ Result<BpfLinkPtr> Attach(bpf_object* object, bpf_program* program, const std::s
   return link;
 }
 
-// Without the '?' that makes a program optional.
-HookState StateOf(const Hook& hook, const std::vector<std::string>& alternatives, const Choice& choice,
-                  const std::map<std::string, std::string>& why_not) {
-  HookState state{hook, "", false, ""};
-  const auto chosen = choice.find(hook.name);
-  if (chosen != choice.end()) {
-    state.program = chosen->second;
-    state.preferred = !alternatives.empty() && alternatives.front() == chosen->second;
+// The search for a set of programs, one a hook, that load and attach together.
+class Chooser {
+ public:
+  Chooser(const bpf_object* object, const Description& description, const TunerFacts& facts)
+      : description_(description) {
+    for (const Hook& hook : description.hooks) {
+      auto& programs = left_[hook.name] = Alternatives(object, hook.name);
+      if (!programs.empty()) preferred_[hook.name] = programs.front();
+      for (const std::string& name : programs) {
+        if (facts.without.contains(name)) why_not_[hook.name] = name + ": switched off with --without-hook";
+      }
+      std::erase_if(programs, [&](const std::string& name) { return facts.without.contains(name); });
+    }
   }
-  const auto why = why_not.find(hook.name);
-  if (why != why_not.end()) state.why_not = why->second;
-  return state;
+
+  // The first alternative left of each hook; none for a hook that has none left.
+  Choice choice() const {
+    Choice out;
+    for (const auto& [hook, programs] : left_) {
+      if (!programs.empty()) out[hook] = programs.front();
+    }
+    return out;
+  }
+
+  // The first alternative left of this hook has failed. Each call uses one up, so a search ends.
+  void Reject(const std::string& hook, const Error& error) {
+    auto& programs = left_.at(hook);
+    why_not_[hook] = programs.front() + ": " + error.message();
+    programs.erase(programs.begin());
+  }
+
+  // One program spoils the load of all: finds out which, by loading each alone. False: none does.
+  bool RejectWhatDoesNotLoad(const Preparer& preparer) {
+    bool found = false;
+    for (auto& [hook, programs] : left_) {
+      while (!programs.empty()) {
+        auto alone = preparer.Load({{hook, programs.front()}});
+        if (alone) break;
+        Reject(hook, alone.error());
+        found = true;
+      }
+    }
+    return found;
+  }
+
+  std::vector<HookState> States() const {
+    std::vector<HookState> out;
+    const Choice chosen = choice();
+    for (const Hook& hook : description_.hooks) {
+      HookState state{hook, "", false, ""};
+      if (chosen.contains(hook.name)) {
+        state.program = chosen.at(hook.name);
+        state.preferred = state.program == preferred_.at(hook.name);
+      }
+      if (why_not_.contains(hook.name)) state.why_not = why_not_.at(hook.name);
+      out.push_back(std::move(state));
+    }
+    return out;
+  }
+
+ private:
+  const Description& description_;
+  std::map<std::string, std::vector<std::string>> left_;  // by hook, in order of preference
+  std::map<std::string, std::string> preferred_;
+  std::map<std::string, std::string> why_not_;
+};
+
+// Attaches what was chosen, beside the hooks of the description. False: one did not attach, and has
+// been rejected.
+bool AttachAll(bpf_object* object, const Description& description, const TunerFacts& facts,
+               Chooser* chooser, std::vector<BpfLinkPtr>* links) {
+  const Choice choice = chooser->choice();
+  links->clear();
+  links->resize(description.hooks.size());
+  for (size_t row = 0; row < description.hooks.size(); ++row) {
+    const auto chosen = choice.find(description.hooks[row].name);
+    if (chosen == choice.end()) continue;
+    bpf_program* program = bpf_object__find_program_by_name(object, chosen->second.c_str());
+    auto link = Attach(object, program, chosen->first, facts.cgroup_fd);
+    if (!link) {
+      chooser->Reject(chosen->first, link.error());
+      links->clear();
+      return false;
+    }
+    (*links)[row] = std::move(*link);
+  }
+  return true;
+}
+
+Status CheckRequired(const Description& description, const std::vector<HookState>& states) {
+  for (const HookState& state : states) {
+    if (!state.hook.required || !state.program.empty()) continue;
+    return Error("tuner '" + description.name + "', hook '" + state.hook.name +
+                 "': none of its programs works on this kernel (" + state.why_not + "); " +
+                 state.hook.loss + ". See docs/kernel-support.md");
+  }
+  return Ok();
 }
 
 }  // namespace
@@ -146,85 +233,29 @@ Result<Tuner> Tuner::Load(const std::string& path, uint16_t id, const SharedMaps
   if (!description) return description.error().Within("'" + path + "'");
   Tuner tuner(id, std::move(*description));
   const Preparer preparer(path, id, tuner.description_, maps, facts);
-
-  std::map<std::string, std::vector<std::string>> alternatives;
-  std::map<std::string, std::string> why_not;
-  Choice choice;
-  for (const Hook& hook : tuner.description_.hooks) {
-    auto& programs = alternatives[hook.name] = Alternatives(opened->get(), hook.name);
-    std::erase_if(programs, [&](const std::string& name) {
-      const bool banned = facts.without.contains(name);
-      if (banned) why_not[hook.name] = "switched off with --without-hook";
-      return banned;
-    });
-    if (!programs.empty()) choice[hook.name] = programs.front();
-  }
+  Chooser chooser(opened->get(), tuner.description_, facts);
   opened->reset();
-
-  // Takes the next alternative of a hook after the chosen one has failed.
-  const auto next = [&](const std::string& hook, const std::string& why) {
-    why_not[hook] = choice[hook] + ": " + why;
-    const auto& programs = alternatives[hook];
-    auto at = std::find(programs.begin(), programs.end(), choice[hook]);
-    if (++at == programs.end()) {
-      choice.erase(hook);
-    } else {
-      choice[hook] = *at;
-    }
-  };
-
-  // Usually the first choice of every hook works and this loads once. Each failure uses up an
-  // alternative, so it ends.
+  // Usually the first choice of every hook works, and this loads once.
   for (;;) {
-    auto loaded = preparer.Load(choice);
-    if (!loaded) {
-      // One program spoils the load of all: try each by itself.
-      bool found = false;
-      for (const auto& [hook, program] : Choice(choice)) {
-        while (choice.contains(hook)) {
-          auto alone = preparer.Load({{hook, choice[hook]}});
-          if (alone) break;
-          next(hook, alone.error().message());
-          found = true;
-        }
-      }
-      if (!found) return loaded.error().Within("tuner '" + tuner.description_.name + "'");
-      continue;
+    auto loaded = preparer.Load(chooser.choice());
+    if (!loaded && !chooser.RejectWhatDoesNotLoad(preparer)) {
+      return loaded.error().Within("tuner '" + tuner.description_.name + "'");
     }
-    tuner.links_.clear();
-    tuner.links_.resize(tuner.description_.hooks.size());
-    bool all = true;
-    for (size_t row = 0; row < tuner.description_.hooks.size() && all; ++row) {
-      const std::string& hook = tuner.description_.hooks[row].name;
-      if (!choice.contains(hook)) continue;
-      bpf_program* program =
-          bpf_object__find_program_by_name(loaded->get(), choice[hook].c_str());
-      auto link = Attach(loaded->get(), program, hook, facts.cgroup_fd);
-      if (link) {
-        tuner.links_[row] = std::move(*link);
-      } else {
-        next(hook, link.error().message());
-        all = false;
-      }
-    }
-    if (!all) {
-      tuner.links_.clear();
-      continue;
-    }
+    if (!loaded) continue;
+    if (!AttachAll(loaded->get(), tuner.description_, facts, &chooser, &tuner.links_)) continue;
     tuner.object_ = std::move(*loaded);
     break;
   }
-
-  for (const Hook& hook : tuner.description_.hooks) {
-    tuner.states_.push_back(StateOf(hook, alternatives[hook.name], choice, why_not));
-    const HookState& state = tuner.states_.back();
-    if (hook.required && state.program.empty()) {
-      return Error("tuner '" + tuner.description_.name + "', hook '" + hook.name +
-                   "': none of its programs works on this kernel (" + state.why_not + "); " +
-                   hook.loss + ". See docs/kernel-support.md");
-    }
-  }
+  tuner.states_ = chooser.States();
+  auto complete = CheckRequired(tuner.description_, tuner.states_);
+  if (!complete) return complete.error();
   return tuner;
+}
+
+Result<std::vector<std::string>> Tuner::ProgramsOf(const std::string& path) {
+  auto object = OpenObject(path);
+  if (!object) return object.error();
+  return Programs(object->get());
 }
 
 bool Tuner::has(tuner_hook_kind kind) const {

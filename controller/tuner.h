@@ -42,6 +42,9 @@ class Tuner {
   static Result<Tuner> Load(const std::string& path, uint16_t id, const SharedMaps& maps,
                             const TunerFacts& facts);
 
+  // The names of all programs of an object.
+  static Result<std::vector<std::string>> ProgramsOf(const std::string& path);
+
   uint16_t id() const { return id_; }
   const Description& description() const { return description_; }
   const std::vector<HookState>& hooks() const { return states_; }

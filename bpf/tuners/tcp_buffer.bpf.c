@@ -120,7 +120,12 @@ struct {
 } sweep;
 
 struct learning blank_learning; /* too large for the stack */
-bool visits_are_vain;		/* SO_RCVLOWAT does nothing on this kernel */
+
+/* Pulses of SO_RCVLOWAT that enlarged a buffer, and that did not. Where the
+ * first few do nothing, this kernel's does nothing. */
+#define VISITS_TO_TRY 3
+__u32 visits_helped;
+__u32 visits_in_vain;
 
 /* ---- seeing connections ------------------------------------------------- */
 
@@ -272,7 +277,7 @@ static __always_inline void ask_for_visit(struct learning *l, struct flow *flow,
 {
 	struct request *request;
 
-	if (visits_are_vain)
+	if (!visits_helped && visits_in_vain >= VISITS_TO_TRY)
 		return;
 	flow->wants_visit = 1;
 	if (l->demand.visit_asked)
@@ -601,9 +606,10 @@ int visit__iter_tcp(struct bpf_iter__tcp *ctx)
 	bpf_setsockopt(tp, SOL_SOCKET, SO_RCVLOWAT, &most, sizeof(most));
 	bpf_setsockopt(tp, SOL_SOCKET, SO_RCVLOWAT, &lowat, sizeof(lowat));
 	if ((__u32)sk->sk_rcvbuf > before) {
+		visits_helped++;
 		note_visit(sk, netns_id(skc->skc_net.net), before, sk->sk_rcvbuf);
 	} else {
-		visits_are_vain = true;
+		visits_in_vain++;
 		count(COUNT_VISIT_IN_VAIN);
 	}
 	return 0;
