@@ -9,6 +9,7 @@
 #include <string>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "testing/netns_harness/daemon.h"
 #include "testing/netns_harness/expect.h"
@@ -27,12 +28,8 @@ constexpr int64_t kBefore = 1048576;
 
 class FaultRequestsTest : public ::testing::Test {
  protected:
-  // Two namespaces and a daemon that is confined to them, with all tuners and 'ask'.
   void SetUp() override {
     BPFTUNE_NEEDS_PRIVILEGE();
-    auto folder = TunerFolder::Create({kSysctlObject, kTcpBufferObject, kAskObject});
-    ASSERT_OK(folder);
-    folder_.emplace(std::move(*folder));
     for (auto [host, name] : {std::pair{&host_, "asked-for"}, {&other_, "other"}}) {
       auto created = Host::Create(name);
       ASSERT_OK(created);
@@ -40,8 +37,23 @@ class FaultRequestsTest : public ::testing::Test {
       ASSERT_OK((*host)->SetSysctl(kAskOutputName, std::to_string(kBefore)));
     }
     machine_ = MachinesValue();
-    auto daemon = Daemon::Start(kDaemonPath, {"-s", "-l", folder_->path(), "-n",
-                                              host_->netns_path(), "-n", other_->netns_path()});
+  }
+
+  // All tuners and 'ask', confined to the two namespaces.
+  void StartConfined() {
+    Start({kSysctlObject, kTcpBufferObject, kAskObject},
+          {"-n", host_->netns_path(), "-n", other_->netns_path()});
+  }
+  // Everywhere; but of the tuners only 'ask', which does nothing of its own accord.
+  void StartEverywhere() { Start({kSysctlObject, kAskObject}, {}); }
+
+  void Start(const std::vector<std::string>& objects, const std::vector<std::string>& scope) {
+    auto folder = TunerFolder::Create(objects);
+    ASSERT_OK(folder);
+    folder_.emplace(std::move(*folder));
+    std::vector<std::string> arguments = {"-s", "-l", folder_->path()};
+    arguments.insert(arguments.end(), scope.begin(), scope.end());
+    auto daemon = Daemon::Start(kDaemonPath, arguments);
     ASSERT_OK(daemon);
     daemon_.emplace(std::move(*daemon));
     ASSERT_TRUE(daemon_->WaitForLine("per-netns policy", 30s));
@@ -92,6 +104,7 @@ class FaultRequestsTest : public ::testing::Test {
 };
 
 TEST_F(FaultRequestsTest, AValueOutsideItsBoundsIsRefusedAndExplainedOnce) {
+  ASSERT_NO_FATAL_FAILURE(StartConfined());
   const int64_t outside[] = {65535, 65535, 16777217, 0, -1, INT64_MIN, INT64_MAX};
   for (const int64_t wanted : outside) {
     Ask(Wish(*host_, wanted));
@@ -112,6 +125,7 @@ TEST_F(FaultRequestsTest, AValueOutsideItsBoundsIsRefusedAndExplainedOnce) {
 }
 
 TEST_F(FaultRequestsTest, ATunableOrScenarioThatIsNotDescribedIsIgnored) {
+  ASSERT_NO_FATAL_FAILURE(StartConfined());
   request record = Wish(*host_, kBefore + 5);
   record.tunable = 7;
   Ask(record);
@@ -126,6 +140,7 @@ TEST_F(FaultRequestsTest, ATunableOrScenarioThatIsNotDescribedIsIgnored) {
 }
 
 TEST_F(FaultRequestsTest, ANamespaceThatDoesNotExistIsSaidToBeGone) {
+  ASSERT_NO_FATAL_FAILURE(StartEverywhere());
   request record = Wish(*host_, kBefore + 5);
   record.netns = 0x7fff'ffff'0000'0001;
   record.netns_inode = 17;
@@ -136,6 +151,7 @@ TEST_F(FaultRequestsTest, ANamespaceThatDoesNotExistIsSaidToBeGone) {
 }
 
 TEST_F(FaultRequestsTest, ARequestWithoutANamespaceIsNotForTheMachine) {
+  ASSERT_NO_FATAL_FAILURE(StartEverywhere());
   request record = Wish(*host_, kBefore + 5);
   record.netns = 0;
   Ask(record);
@@ -145,6 +161,7 @@ TEST_F(FaultRequestsTest, ARequestWithoutANamespaceIsNotForTheMachine) {
 }
 
 TEST_F(FaultRequestsTest, ANamespaceThatGoesBetweenRequestAndWriteIsSaidToBeGone) {
+  ASSERT_NO_FATAL_FAILURE(StartConfined());
   const request record = Wish(*host_, kBefore + 5);
   daemon_->Signal(SIGSTOP);
   Send(record);
@@ -160,6 +177,7 @@ TEST_F(FaultRequestsTest, ANamespaceThatGoesBetweenRequestAndWriteIsSaidToBeGone
 // Its file is open already; the kernel takes a namespace apart in the background, and up to that
 // moment the file can be written. After it nothing else must be written in its stead.
 TEST_F(FaultRequestsTest, ANamespaceThatGoesAfterItWasTunedTakesNothingElseWithIt) {
+  ASSERT_NO_FATAL_FAILURE(StartConfined());
   Ask(Wish(*host_, kBefore + 5));
   ASSERT_EQ(Value(*host_), kBefore + 5);
   const request first = Wish(*host_, kBefore + 6);
@@ -179,7 +197,26 @@ TEST_F(FaultRequestsTest, ANamespaceThatGoesAfterItWasTunedTakesNothingElseWithI
       10s));
 }
 
+TEST_F(FaultRequestsTest, ANamespaceThatTheDaemonWasToldToKeepOutOfIsNotTouched) {
+  ASSERT_NO_FATAL_FAILURE(StartConfined());
+  ASSERT_OK_AND_ASSIGN(Host outside, Host::Create("outside"));
+  ASSERT_OK(outside.SetSysctl(kAskOutputName, std::to_string(kBefore)));
+  for (int again = 0; again < 2; ++again) Ask(Wish(outside, kBefore + 5));
+  request record = Wish(*host_, kBefore + 5);
+  record.netns = 0;
+  Ask(record);
+
+  EXPECT_TRUE(
+      daemon_->WaitForLine("tuner 'ask' asked for a change in .*'outside'.*, which is outside "
+                           "the namespaces given with --netns; refused",
+                           5s));
+  EXPECT_EQ(daemon_->CountLines("asked for a change in .*'outside'"), 1U);
+  EXPECT_EQ(Value(outside), kBefore);
+  EXPECT_EQ(Value(*host_), kBefore);
+}
+
 TEST_F(FaultRequestsTest, AStaleRequestIsNotCarriedOut) {
+  ASSERT_NO_FATAL_FAILURE(StartConfined());
   const request record = Wish(*host_, kBefore + 5);
   daemon_->Signal(SIGSTOP);
   Send(record);
@@ -192,6 +229,7 @@ TEST_F(FaultRequestsTest, AStaleRequestIsNotCarriedOut) {
 }
 
 TEST_F(FaultRequestsTest, AFloodThatFillsTheRingIsCountedAndForgotten) {
+  ASSERT_NO_FATAL_FAILURE(StartConfined());
   constexpr uint64_t kFlood = 2000;
   request record = {};
   record.kind = REQUEST_TEST;

@@ -64,6 +64,40 @@ TEST_F(OverrideByHandTest, StopsThatSetInThatNamespaceAndNothingElse) {
   EXPECT_EQ(daemon.CountLines("modified sysctl"), 1U);
 }
 
+TEST_F(OverrideByHandTest, AWriteInAnotherNamespaceStopsNothingHere) {
+  ASSERT_OK_AND_ASSIGN(Path path, Path::Create(kCase));
+  const Host& here = *path.a;
+  const Host& there = *path.b;
+  ASSERT_OK_AND_ASSIGN(Host outside, Host::Create("outside"));
+  ASSERT_OK_AND_ASSIGN(Daemon daemon, StartDaemon({&here, &there}));
+  ASSERT_OK_AND_ASSIGN(BulkFlow flow, BulkFlow::Start(path.link->a(), path.link->b()));
+  const auto raise = daemon.WaitForLine(OccurredIn(here, kWmem), 20s);
+  ASSERT_TRUE(raise);
+
+  ASSERT_OK(Administrate(there, kWmem, "4096 16384 1000000"));
+  ASSERT_OK(Administrate(outside, kWmem, "4096 16384 1000000"));
+
+  EXPECT_TRUE(daemon.WaitForLine(ModifiedIn(there, kWmem), 10s));
+  EXPECT_TRUE(daemon.WaitForLine(OccurredIn(here, kWmem), 20s, raise->number + 1));
+  EXPECT_EQ(daemon.CountLines("modified sysctl"), 1U);
+}
+
+// The kernel takes numbers one by one: what stands before the one that it refuses has been written.
+TEST_F(OverrideByHandTest, AWriteThatTheKernelTakesInPartIsAnOverride) {
+  ASSERT_OK_AND_ASSIGN(Path path, Path::Create(kCase));
+  const Host& host = *path.a;
+  ASSERT_OK_AND_ASSIGN(Daemon daemon, StartDaemon({path.a.get()}));
+  ASSERT_OK_AND_ASSIGN(BulkFlow flow, BulkFlow::Start(path.link->a(), path.link->b()));
+  ASSERT_TRUE(daemon.WaitForLine(OccurredIn(host, kWmem), 20s));
+
+  ASSERT_OK_AND_ASSIGN(AdministratorWrite write, Administrate(host, kWmem, "5000 16384 -5"));
+
+  EXPECT_EQ(write.error, EINVAL);
+  EXPECT_TRUE(daemon.WaitForLine(ModifiedIn(host, kWmem), 20s));
+  ASSERT_OK_AND_ASSIGN(std::string stands, host.GetSysctl(kWmem));
+  EXPECT_EQ(ParseVector(stands)[0], 5000);
+}
+
 TEST_F(OverrideByHandTest, WritesThatChangeNothingStopNothing) {
   ASSERT_OK_AND_ASSIGN(Path path, Path::Create(kCase));
   const Host& host = *path.a;
