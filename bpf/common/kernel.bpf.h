@@ -87,14 +87,10 @@ struct tcp_sock {
 	__u32 snd_cwnd;
 	__u32 rcv_nxt;
 	__u32 copied_seq;
-	__u32 rcv_ooopack;
 	struct rb_root out_of_order_queue;
 	struct {
 		__u32 rtt_us; /* << 3 */
 	} rcv_rtt_est;
-	struct {
-		__u32 space;
-	} rcvq_space;
 };
 
 /* scaling_ratio: from 6.6 (dfa2f0483360); before that the sysctl

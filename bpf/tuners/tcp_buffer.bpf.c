@@ -177,10 +177,8 @@ static __always_inline void look_at(struct look *look, struct sock *sk, struct t
 	look->rcvbuf = sk->sk_rcvbuf;
 	look->send_queued = sk->sk_wmem_queued;
 	look->unread = tp->rcv_nxt - tp->copied_seq;
-	look->copied_per_rtt = tp->rcvq_space.space;
 	look->window_scale = BPF_CORE_READ_BITFIELD(tp, rx_opt.rcv_wscale);
 	look->out_of_order = tp->out_of_order_queue.rb_node != NULL;
-	look->ever_out_of_order = tp->rcv_ooopack != 0;
 	look->scaling_ratio = 0;
 	if (bpf_core_field_exists(scaling->scaling_ratio))
 		look->scaling_ratio = scaling->scaling_ratio;

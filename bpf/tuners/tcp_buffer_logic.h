@@ -29,9 +29,6 @@ enum {
 	RECEIVE_HEADROOM_16THS = 24,
 	/* A connection is too young to judge before it has moved this much. */
 	JUDGE_AFTER_BYTES = 20000,
-	/* The kernel's round trips at the receiver are counted in its clock,
-	 * and on one machine they measure its scheduler. */
-	COUNTED_RTT_LEAST_US = 1000,
 	/* What is sent at once: the most that a device takes as one packet. */
 	SUPER_PACKET_BYTES = 65536,
 	/* A connection that begins to move this much between two looks is
@@ -66,12 +63,10 @@ struct look {
 	__u32 rcvbuf;
 	__u32 send_queued; /* bytes of memory in the send queue */
 	__u32 unread;	   /* payload the application has not read yet */
-	__u32 copied_per_rtt; /* rcvq_space.space */
 	__u32 scaling_ratio; /* payload share of the receive buffer, 256ths */
 	__u8 window_scale;   /* of the window we offer */
 	__u8 locked;	     /* the application set this side's buffer itself */
 	__u8 out_of_order;   /* segments wait for a missing one, now */
-	__u8 ever_out_of_order;
 	__u8 side; /* enum side */
 };
 
@@ -198,18 +193,6 @@ PURE __u64 flow_rate(struct flow *flow, const struct look *look)
 	return rate_update(&flow->rate, look->now_ns, look->received_bytes, window_ns);
 }
 
-/* What a receiver's path holds. The kernel's count of bytes copied per round
- * trip is quicker than a rate, and right while nothing was ever reordered. */
-PURE __u64 receive_bdp(const struct look *look, __u64 rate, __u32 min_rtt_us)
-{
-	__u64 bdp = bdp_bytes(rate, min_rtt_us);
-
-	if (look->receive_rtt_us < COUNTED_RTT_LEAST_US || look->ever_out_of_order)
-		return bdp;
-	return max_u64(bdp, mul_div(look->copied_per_rtt, min_rtt_us,
-				    max_u64(look->receive_rtt_us, min_rtt_us)));
-}
-
 /*
  * Has it moved anything since the last look? Decides too how closely to follow
  * it: a new connection, and one that begins to carry data in bulk, is looked
@@ -245,7 +228,7 @@ PURE void judge_sender(const struct look *look, struct finding *found)
 PURE void judge_receiver(const struct look *look, struct finding *found)
 {
 	__u32 payload = receive_payload_256ths(look);
-	__u64 bdp = receive_bdp(look, found->rate, found->min_rtt_us);
+	__u64 bdp = bdp_bytes(found->rate, found->min_rtt_us);
 	__u64 window_most = scaled_window_most(look->window_scale);
 
 	found->buffer = look->rcvbuf;

@@ -39,7 +39,6 @@ look LimitedReceiver() {
   l.cwnd_segments = 10;
   l.sndbuf = 87040;
   l.rcvbuf = 1310720;
-  l.copied_per_rtt = 840'000;
   l.scaling_ratio = 164;
   l.window_scale = 7;
   l.side = RECEIVING;
@@ -139,7 +138,6 @@ TEST(JudgeTest, NeedIsWhatThePathHoldsAtItsShortestRoundTripWithHeadroom) {
 
 TEST(JudgeTest, ReceiverRateDoesNotCountBytesThatWaitedForAMissingSegment) {
   look l = LimitedReceiver();
-  l.ever_out_of_order = 1;
   flow f = {};
   Follow(&f, l, kReceiveRate);
   const uint64_t before = f.rate.max_bytes_per_s;
@@ -168,7 +166,7 @@ TEST(JudgeTest, NoFieldCanMakeItDivideByZeroOrWrap) {
     look l = {};
     l.cap = extreme;
     l.mss = l.srtt_us = l.min_rtt_us = l.receive_rtt_us = l.cwnd_segments = extreme;
-    l.sndbuf = l.rcvbuf = l.send_queued = l.unread = l.copied_per_rtt = extreme;
+    l.sndbuf = l.rcvbuf = l.send_queued = l.unread = extreme;
     l.scaling_ratio = extreme;
     l.window_scale = 255;
     for (const uint8_t side : {SENDING, RECEIVING}) {

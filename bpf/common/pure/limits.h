@@ -95,7 +95,7 @@ PURE __u32 bit_length(__u64 v)
  * its 32 leading bits (relative error under 2^-31 each, c rounded up), and
  * their quotient is at least 2^30 before it is cut to an integer.
  */
-PURE __u64 mul_div(__u64 a, __u64 b, __u64 c)
+PURE_ONCE __u64 mul_div(__u64 a, __u64 b, __u64 c)
 {
 	__u32 up, down;
 	__u64 quotient;
@@ -141,7 +141,7 @@ PURE __u64 permille_of(__u64 whole, __u32 thousandths)
  * digit is the next bit of the result; each of the eight steps preserves
  * order, hence so does the whole.
  */
-PURE __u32 ilog2_q8(__u64 v)
+PURE_ONCE __u32 ilog2_q8(__u64 v)
 {
 	__u32 log = v ? bit_length(v) - 1 : 0;
 	__u64 mantissa = v ? v << (63 - log) >> 32 : 1ULL << 31; /* [2^31, 2^32) */

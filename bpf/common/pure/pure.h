@@ -21,10 +21,16 @@
 #include <linux/types.h>
 #endif
 
+/* PURE_ONCE: for a function with many branches that is called often. In BPF it
+ * is a global function, which the verifier checks once, for any arguments,
+ * rather than on every path to every call. Its arguments must be numbers.
+ */
 #ifdef __bpf__
 #define PURE static inline __attribute__((always_inline, unused))
+#define PURE_ONCE __attribute__((noinline))
 #else
 #define PURE static inline
+#define PURE_ONCE static inline
 #endif
 
 #define PURE_U64_MAX 18446744073709551615ULL
