@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <functional>
 #include <map>
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -230,6 +231,8 @@ struct Refusal {
   const char* what;
   void (*change)(request*);
   const char* says;  // in the log; empty: counted in the summary only
+
+  friend void PrintTo(const Refusal& row, std::ostream* out) { *out << row.what; }
 };
 
 class RefusalTest : public ApplierTest, public ::testing::WithParamInterface<Refusal> {};
@@ -333,6 +336,8 @@ struct FailedWrite {
   const char* what;
   int code;
   const char* says;
+
+  friend void PrintTo(const FailedWrite& row, std::ostream* out) { *out << row.what; }
 };
 
 class FailedWriteTest : public ApplierTest, public ::testing::WithParamInterface<FailedWrite> {};
@@ -449,6 +454,8 @@ struct Moment {
   Instant instant;
   int nth;
   bool overlaps;  // with our write, so that the log tells how it came out
+
+  friend void PrintTo(const Moment& row, std::ostream* out) { *out << row.what; }
 };
 
 class InterleavedTest : public ApplierTest, public ::testing::WithParamInterface<Moment> {};

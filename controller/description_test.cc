@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstring>
 #include <functional>
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -129,6 +130,8 @@ struct Damage {
   const char* what;
   std::function<void(Section*)> damage;
   const char* names;  // what the message has in it
+
+  friend void PrintTo(const Damage& row, std::ostream* out) { *out << row.what; }
 };
 
 class DamagedDescriptionTest : public ::testing::TestWithParam<Damage> {};

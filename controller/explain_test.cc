@@ -4,6 +4,8 @@
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
 
+#include <ostream>
+
 #include "controller/fakes/sample_tuner.h"
 
 namespace bpftune {
@@ -14,6 +16,8 @@ struct Peer {
   int family;
   const char* address;  // empty: none
   const char* text;
+
+  friend void PrintTo(const Peer& row, std::ostream* out) { *out << row.what; }
 };
 
 class PeerTest : public ::testing::TestWithParam<Peer> {};

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <ostream>
+
 namespace bpftune {
 namespace {
 
@@ -45,6 +47,8 @@ struct BadInput {
   const char* what;
   Arguments arguments;
   const char* names;  // what the text has in it
+
+  friend void PrintTo(const BadInput& row, std::ostream* out) { *out << row.what; }
 };
 
 class BadInputTest : public ::testing::TestWithParam<BadInput> {};

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <ostream>
+
 namespace bpftune {
 namespace {
 
@@ -32,6 +34,8 @@ struct Row {
   const char* text;
   const char* field;
   std::optional<uint64_t> value;
+
+  friend void PrintTo(const Row& row, std::ostream* out) { *out << row.what; }
 };
 
 class FindSampleTest : public ::testing::TestWithParam<Row> {};
@@ -61,6 +65,7 @@ INSTANTIATE_TEST_SUITE_P(
         Row{"group that begins as another", SAMPLE_KEYED, kSockstat, "UDPLITE inuse", 0},
         Row{"large", SAMPLE_KEYED, kSockstat, "FRAG memory", 4194304},
         Row{"unknown name", SAMPLE_KEYED, kSockstat, "TCP memory", std::nullopt},
+        Row{"start of a group", SAMPLE_KEYED, kSockstat, "UD mem", std::nullopt},
         Row{"unknown group", SAMPLE_KEYED, kSockstat, "SCTP mem", std::nullopt},
         Row{"number taken for a name", SAMPLE_KEYED, kSockstat, "TCP 5", std::nullopt},
         Row{"field of one word", SAMPLE_KEYED, kSockstat, "TCP", std::nullopt},

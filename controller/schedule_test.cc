@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <ostream>
+
 namespace bpftune {
 namespace {
 
@@ -21,6 +23,8 @@ struct Period {
   uint64_t duration_ns;
   uint32_t period_ms;
   uint64_t pause_ms;  // 0: none is due
+
+  friend void PrintTo(const Period& row, std::ostream* out) { *out << row.what; }
 };
 
 class PeriodTest : public ::testing::TestWithParam<Period> {};

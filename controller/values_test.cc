@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <ostream>
+
 #include "controller/fakes/sample_tuner.h"
 
 namespace bpftune {
@@ -12,6 +14,8 @@ struct Text {
   const char* what;
   std::string text;
   std::optional<Values> values;
+
+  friend void PrintTo(const Text& row, std::ostream* out) { *out << row.what; }
 };
 
 class ParseValuesTest : public ::testing::TestWithParam<Text> {};
