@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note
 /*
  * ask: a tuner for tests. It puts one record into the ring, whatever the test
- * wants it to say, when the test runs its program (BPF_PROG_TEST_RUN). So a
+ * wants it to say, when the test walks the map `asked` with its program. So a
  * test can ask for what no real tuner would, at a moment of its choosing.
  */
 #include "bpf/common/tuner.bpf.h"
@@ -18,12 +18,10 @@ struct {
 	__type(value, struct request);
 } asked SEC(".maps");
 
-/* The tracepoint is only a place to be attached to: it never fires by itself. */
-SEC("?raw_tp/xdp_exception")
-int ask__raw_tp(void *ctx)
+SEC("?iter/bpf_map_elem")
+int ask__asked(struct bpf_iter__bpf_map_elem *ctx)
 {
-	__u32 first = 0;
-	struct request *wish = bpf_map_lookup_elem(&asked, &first);
+	struct request *wish = ctx->value;
 	struct request *request;
 	struct state_key key;
 

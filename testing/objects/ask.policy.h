@@ -17,4 +17,4 @@
 #define ASK_SAMPLES(M)
 #define ASK_COUNTERS(C)
 
-#define ASK_HOOKS(H) H(ASK, "ask", HOOK_EVENT, HOOK_REQUIRED, 0, "nothing is asked")
+#define ASK_HOOKS(H) H(ASK, "ask", HOOK_PULSE, HOOK_REQUIRED, 0, "nothing is asked")

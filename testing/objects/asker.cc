@@ -2,6 +2,7 @@
 #include "testing/objects/asker.h"
 
 #include <bpf/bpf.h>
+#include <unistd.h>
 
 #include <algorithm>
 
@@ -13,9 +14,9 @@ Result<Asker> Asker::Of(pid_t daemon) {
   auto held = HeldObjects::Of(daemon);
   if (!held) return held.error();
   Asker out;
-  auto program = held->Program("ask__raw_tp");
-  if (!program) return program.error();
-  out.program_ = std::move(*program);
+  auto walk = held->LinkOf("ask__asked");
+  if (!walk) return walk.error();
+  out.walk_ = std::move(*walk);
   for (const auto& [name, fd] : {std::pair{"asked", &out.asked_},
                                  {MAP_OWNERS, &out.owners_},
                                  {MAP_PENDING, &out.pending_},
@@ -67,8 +68,9 @@ Status Asker::Ask(const request& record) {
   if (bpf_map_update_elem(asked_.get(), &first, &record, BPF_ANY) != 0) {
     return Error::FromErrno("telling the tuner 'ask' what to ask");
   }
-  LIBBPF_OPTS(bpf_test_run_opts, options);
-  if (bpf_prog_test_run_opts(program_.get(), &options) != 0) {
+  const UniqueFd walk(bpf_iter_create(walk_.get()));
+  char nothing;  // the program prints nothing
+  if (!walk || read(walk.get(), &nothing, sizeof(nothing)) != 0) {
     return Error::FromErrno("running the program of the tuner 'ask'");
   }
   return Ok();

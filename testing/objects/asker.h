@@ -33,7 +33,7 @@ class Asker {
   // Puts the record into the ring; tuner and time are filled in. A REQUEST_SET while another for
   // the same tunable is unanswered is not sent.
   Status Ask(const request& record);
-  // True when the daemon has answered the last REQUEST_SET, or has forgotten it.
+  // The daemon has taken up this REQUEST_SET; what comes of it may follow a moment later.
   bool IsAnswered(const request& record) const;
 
   std::optional<owner> Owner(const Host& host, uint16_t tunable) const;
@@ -44,7 +44,7 @@ class Asker {
   state_key Key(uint64_t netns, uint16_t tunable) const;
   uint64_t IdOf(const Host& host) const;
 
-  UniqueFd program_;
+  UniqueFd walk_;  // link of the program that asks
   UniqueFd asked_;
   UniqueFd owners_;
   UniqueFd pending_;

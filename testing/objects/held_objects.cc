@@ -59,6 +59,18 @@ Result<UniqueFd> HeldObjects::Map(const std::string& name) const {
   return Error("there is no map '" + name + "'");
 }
 
+Result<UniqueFd> HeldObjects::LinkOf(const std::string& program) const {
+  for (const uint32_t id : links) {
+    UniqueFd fd(bpf_link_get_fd_by_id(id));
+    bpf_link_info info = {};
+    __u32 length = sizeof(info);
+    if (!fd || bpf_obj_get_info_by_fd(fd.get(), &info, &length) != 0) continue;
+    const UniqueFd attached(bpf_prog_get_fd_by_id(info.prog_id));
+    if (attached && NameOf(attached.get()) == program.substr(0, kNameMost)) return fd;
+  }
+  return Error("the program '" + program + "' is not attached");
+}
+
 std::vector<std::string> HeldObjects::StillThere() const {
   std::vector<std::string> out;
   for (const uint32_t id : programs) {

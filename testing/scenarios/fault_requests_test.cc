@@ -179,7 +179,7 @@ TEST_F(FaultRequestsTest, ANamespaceThatGoesBetweenRequestAndWriteIsSaidToBeGone
 TEST_F(FaultRequestsTest, ANamespaceThatGoesAfterItWasTunedTakesNothingElseWithIt) {
   ASSERT_NO_FATAL_FAILURE(StartConfined());
   Ask(Wish(*host_, kBefore + 5));
-  ASSERT_EQ(Value(*host_), kBefore + 5);
+  ASSERT_TRUE(EventuallyTrue([&] { return Value(*host_) == kBefore + 5; }, 5s));
   const request first = Wish(*host_, kBefore + 6);
   daemon_->Signal(SIGSTOP);
   Send(first);
