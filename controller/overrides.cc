@@ -71,9 +71,9 @@ bool Overrides::Settle(const Open& open) {
   state_key row = key;
   row.row = open.record.tunable;
   const auto published = edges_.state->Published(row);
-  const bool ours = published && published->writes != 0 &&
-                    *current == Values::Of(published->last, tunable.values);
-  if (!untouched && !ours && published) {
+  const bool tuned = published && published->writes != 0;
+  const bool ours = tuned && *current == Values::Of(published->last, tunable.values);
+  if (!untouched && !ours && tuned) {
     Say(open);  // it is something else by now, and not from us
     return true;
   }

@@ -290,8 +290,9 @@ PURE __u8 has_stalled(struct flow *flow, const struct look *look, const struct f
 		flow->waiting_buffer = 0;
 		return 0;
 	}
-	/* Nothing to grow into yet. */
-	if (look->cap < look->rcvbuf + look->rcvbuf / 8ULL) {
+	/* Nothing to grow into yet: a pulse makes it three quarters of the cap
+	 * (tcp_set_rcvlowat() takes half of it as payload). */
+	if (look->rcvbuf >= look->cap - look->cap / 4 || found->scale_limited) {
 		flow->waiting_since_ms = now_ms;
 		return 0;
 	}
