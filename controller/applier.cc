@@ -147,13 +147,14 @@ void Applier::RefuseFailedWrite(const Case& c, const Error& error) {
     return;
   }
   const bool locked = error.code() == EROFS || error.code() == EACCES || error.code() == EPERM;
-  Refuse(c, error.message(),
-         locked ? "Let bpftune write below /proc/sys/net (in a container: mount it read-write)" : "");
+  Refuse(
+      c, error.message(),
+      locked ? "Let bpftune write below /proc/sys/net (in a container: mount it read-write)" : "");
 }
 
-// It became the administrator's while we wrote, so our write may have landed on top of his: his last
-// value is written once more, until his generation stays. What he wrote may have been meant for
-// another namespace, through a descriptor held open: then it did not replace what was here.
+// It became the administrator's while we wrote, so our write may have landed on top of his: his
+// last value is written once more, until his generation stays. What he wrote may have been meant
+// for another namespace, through a descriptor held open: then it did not replace what was here.
 void Applier::GiveWay(const Case& c, const Values& back) {
   edges_.summary->Refused(c.place, "the administrator wrote it at the same moment");
   for (int round = 0; round < kPutBackRounds; ++round) {
@@ -180,13 +181,15 @@ void Applier::GiveWay(const Case& c, const Values& back) {
   // Where his writes have all failed, or went elsewhere, ours stands and must be known as ours.
   auto stands = edges_.actuator->Read(c.place, c.inode());
   const auto owner = edges_.state->Owner(c.set_key);
-  if (stands && *stands == back && back != c.current) Publish(c, back, owner ? owner->reclaimed : 0);
+  if (stands && *stands == back && back != c.current)
+    Publish(c, back, owner ? owner->reclaimed : 0);
 }
 
 // The kernel has refused us his last value, so it refused him too: the one before it counts. False:
 // there is none.
 bool Applier::Withdraw(const Case& c, const owner& theirs) {
-  if (Values::Of(theirs.values, theirs.count) == Values::Of(theirs.previous, theirs.previous_count)) {
+  if (Values::Of(theirs.values, theirs.count) ==
+      Values::Of(theirs.previous, theirs.previous_count)) {
     return false;
   }
   const order withdraw = {.kind = ORDER_WITHDRAW,
@@ -208,8 +211,8 @@ void Applier::Publish(const Case& c, const Values& written, uint64_t reclaimed) 
   entry.refused = 0;
   auto published = edges_.state->Publish(c.key, entry);
   if (!published && edges_.summary->Refused(c.place, "no room to remember it")) {
-    edges_.log->Warning("'" + c.tunable.name + "' was changed but cannot be remembered: " +
-                        published.error().message());
+    edges_.log->Warning("'" + c.tunable.name +
+                        "' was changed but cannot be remembered: " + published.error().message());
   }
 }
 
@@ -228,8 +231,8 @@ void Applier::Yield(const Description& tuner, const SysctlPlace& place, const st
   std::copy(ours.number.begin(), ours.number.end(), yield.before);
   auto ordered = edges_.state->Order(set, yield);
   edges_.summary->Refused(place, "it is the administrator's");
-  edges_.log->Notice("'" + tunable.name + "' in " + edges_.name_of(place.netns) +
-                     " is (" + current.Text() + ") where bpftune had written (" + ours.Text() +
+  edges_.log->Notice("'" + tunable.name + "' in " + edges_.name_of(place.netns) + " is (" +
+                     current.Text() + ") where bpftune had written (" + ours.Text() +
                      "): somebody else changed it; it is theirs. Tuner '" + tuner.name +
                      "' leaves '" + tunable.set + "' alone there");
   if (!ordered) edges_.log->Error("yielding '" + tunable.set + "': " + ordered.error().message());
@@ -239,8 +242,8 @@ void Applier::Note(const Description& tuner, const request& record) {
   if (record.tunable >= tuner.tunables.size() || record.scenario >= tuner.scenarios.size()) return;
   const Tunable& tunable = tuner.tunables[record.tunable];
   const SysctlPlace place{NetnsId{record.netns}, tunable.name};
-  const Decision decision{&tunable, &tuner.scenarios[record.scenario], &record,
-                          edges_.name_of(place.netns), {}, {}};
+  const Decision decision{
+      &tunable, &tuner.scenarios[record.scenario], &record, edges_.name_of(place.netns), {}, {}};
   for (const std::string& line : ExplainNote(decision)) edges_.log->Notice(line);
   edges_.summary->Noted(place, decision);
 }

@@ -47,7 +47,8 @@ Status RunIterator(const bpf_link* link) {
   for (;;) {
     const ssize_t length = read(fd.get(), output, sizeof(output));
     if (length == 0) return Ok();
-    if (length < 0 && errno != EINTR && errno != EAGAIN) return Error::FromErrno("running an iterator");
+    if (length < 0 && errno != EINTR && errno != EAGAIN)
+      return Error::FromErrno("running an iterator");
   }
 }
 

@@ -24,8 +24,9 @@ int main(int argc, char** argv) {
       continue;
     }
     std::printf("%s: tuner '%s': %s (%zu tunables, %zu scenarios, %zu hooks)\n", argv[i],
-                description->name.c_str(), description->summary.c_str(), description->tunables.size(),
-                description->scenarios.size(), description->hooks.size());
+                description->name.c_str(), description->summary.c_str(),
+                description->tunables.size(), description->scenarios.size(),
+                description->hooks.size());
   }
   return result;
 }

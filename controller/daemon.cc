@@ -43,7 +43,8 @@ Result<std::vector<std::string>> ObjectsIn(const std::string& directory) {
   }
   if (err) return Error(err.value(), "reading directory '" + directory + "'");
   if (out.empty()) {
-    return Error("there is no tuner (*.bpf.o) in '" + directory + "'; name their directory with --tuners");
+    return Error("there is no tuner (*.bpf.o) in '" + directory +
+                 "'; name their directory with --tuners");
   }
   std::sort(out.begin(), out.end());
   return out;
@@ -395,7 +396,8 @@ Status Daemon::Run() {
       for (const std::string& line : SummaryLines()) log_->Notice(line);
     }
     uint64_t expirations;
-    (void)!read(timer.get(), &expirations, sizeof(expirations));  // only to make it unreadable again
+    (void)!read(timer.get(), &expirations,
+                sizeof(expirations));  // only to make it unreadable again
     Drain();
     RunDue(NowNs());
   }
@@ -407,8 +409,8 @@ std::vector<std::string> Daemon::SummaryLines() const {
     const std::vector<uint64_t> counts = tuner.Counts();
     for (size_t row = 0; row < counts.size(); ++row) {
       if (counts[row] == 0) continue;
-      out.push_back("Summary: tuner '" + tuner.description().name + "': " +
-                    std::to_string(counts[row]) + " " + tuner.description().counters[row]);
+      out.push_back("Summary: tuner '" + tuner.description().name +
+                    "': " + std::to_string(counts[row]) + " " + tuner.description().counters[row]);
     }
   }
   if (unknown_records_ != 0) {

@@ -36,7 +36,8 @@ Result<std::vector<T>> ReadTable(std::span<const std::byte> bytes, const tuner_t
 }
 
 template <size_t N>
-Result<std::string> Text(const char (&text)[N], const std::string& what, bool may_be_empty = false) {
+Result<std::string> Text(const char (&text)[N], const std::string& what,
+                         bool may_be_empty = false) {
   const char* end = std::find(text, text + N, '\0');
   if (end == text + N) return Error(what + ": text without an end");
   if (end == text && !may_be_empty) return Error(what + ": no text");
@@ -197,9 +198,9 @@ Status LinkSets(Description* description) {
         return Error("tunable '" + tunables[row].name + "' is there twice");
       }
     }
-    const auto first =
-        std::find_if(tunables.begin(), tunables.end(),
-                     [&](const Tunable& other) { return other.set == tunables[row].set; });
+    const auto first = std::find_if(tunables.begin(), tunables.end(), [&](const Tunable& other) {
+      return other.set == tunables[row].set;
+    });
     if (first->per_netns != tunables[row].per_netns) {
       return Error("set '" + first->set + "' mixes global and per-namespace tunables");
     }
@@ -221,15 +222,15 @@ struct KnownField {
 
 // Fields whose move would make the tables mean something else.
 constexpr std::array kKnownFields = {
-    KNOWN(tuner_header, magic),         KNOWN(tuner_header, tunables),
-    KNOWN(tuner_header, hooks),         KNOWN(tuner_tunable, labels),
-    KNOWN(tuner_tunable, set),          KNOWN(tuner_tunable, values),
-    KNOWN(tuner_tunable, min),          KNOWN(tuner_tunable, max),
-    KNOWN(tuner_scenario, name),        KNOWN(tuner_scenario, description),
-    KNOWN(tuner_scenario, reason),      KNOWN(tuner_scenario, evidence),
-    KNOWN(tuner_sample, field),         KNOWN(tuner_sample, kind),
-    KNOWN(tuner_sample, every_ms),      KNOWN(tuner_hook, loss),
-    KNOWN(tuner_hook, kind),            KNOWN(tuner_hook, flags),
+    KNOWN(tuner_header, magic),    KNOWN(tuner_header, tunables),
+    KNOWN(tuner_header, hooks),    KNOWN(tuner_tunable, labels),
+    KNOWN(tuner_tunable, set),     KNOWN(tuner_tunable, values),
+    KNOWN(tuner_tunable, min),     KNOWN(tuner_tunable, max),
+    KNOWN(tuner_scenario, name),   KNOWN(tuner_scenario, description),
+    KNOWN(tuner_scenario, reason), KNOWN(tuner_scenario, evidence),
+    KNOWN(tuner_sample, field),    KNOWN(tuner_sample, kind),
+    KNOWN(tuner_sample, every_ms), KNOWN(tuner_hook, loss),
+    KNOWN(tuner_hook, kind),       KNOWN(tuner_hook, flags),
     KNOWN(tuner_hook, period_ms),
 };
 

@@ -27,9 +27,10 @@ ParsedOptions ParseOptions(const std::vector<std::string>& arguments) {
   bool version = false;
   std::vector<std::string> without;
 
-  CLI::App app("Tunes the Linux network stack while it runs: watches and decides in BPF, changes a "
-               "sysctl only when it holds traffic back, and says why. Needs no configuration.",
-               "bpftune");
+  CLI::App app(
+      "Tunes the Linux network stack while it runs: watches and decides in BPF, changes a "
+      "sysctl only when it holds traffic back, and says why. Needs no configuration.",
+      "bpftune");
   app.add_flag("-s,--stdout", options.to_stdout, "log to standard output instead of syslog");
   app.add_flag("-S,--support", options.support, "say what works on this system, and leave");
   app.add_flag("-d,--debug", options.debug, "log diagnostics too");
@@ -41,8 +42,9 @@ ParsedOptions ParseOptions(const std::vector<std::string>& arguments) {
                  "keep to this network namespace (/run/netns/NAME, /proc/PID/ns/net); may be given "
                  "more than once, global tunables are left alone then")
       ->check(CLI::ExistingPath);
-  app.add_option("--without-hook", without,
-                 "do not use this program (a name from the table of -S); may be given more than once");
+  app.add_option(
+      "--without-hook", without,
+      "do not use this program (a name from the table of -S); may be given more than once");
   app.footer("Signals: TERM and INT end it with a summary, USR1 prints the summary so far.");
 
   app.failure_message(CLI::FailureMessage::help);  // what is allowed, not just what was wrong

@@ -10,10 +10,10 @@
 namespace bpftune {
 
 struct Options {
-  bool to_stdout = false;  // -s
-  bool support = false;    // -S
-  bool debug = false;      // -d
-  std::string tuners;      // -l
+  bool to_stdout = false;              // -s
+  bool support = false;                // -S
+  bool debug = false;                  // -d
+  std::string tuners;                  // -l
   std::vector<std::string> netns;      // -n
   std::set<std::string> without_hook;  // --without-hook
 };

@@ -45,9 +45,8 @@ void Overrides::Check() {
 }
 
 std::optional<uint64_t> Overrides::due_ns() const {
-  const auto first = std::min_element(open_.begin(), open_.end(), [](const Open& a, const Open& b) {
-    return a.due_ns < b.due_ns;
-  });
+  const auto first = std::min_element(
+      open_.begin(), open_.end(), [](const Open& a, const Open& b) { return a.due_ns < b.due_ns; });
   if (first == open_.end()) return std::nullopt;
   return first->due_ns;
 }
@@ -84,7 +83,8 @@ bool Overrides::Settle(const Open& open) {
                          .values = {},
                          .before = {}};
   auto ordered = edges_.state->Order(key, reclaim);
-  if (!ordered) edges_.log->Error("taking '" + tunable.set + "' back: " + ordered.error().message());
+  if (!ordered)
+    edges_.log->Error("taking '" + tunable.set + "' back: " + ordered.error().message());
   return true;
 }
 

@@ -25,7 +25,8 @@ namespace bpftune {
 // their own view in front with Within(), so the message reads from the outside in.
 class [[nodiscard]] Error {
  public:
-  Error(int code, std::string message) : code_(code < 0 ? -code : code), message_(std::move(message)) {
+  Error(int code, std::string message)
+      : code_(code < 0 ? -code : code), message_(std::move(message)) {
     if (code_ != 0) message_ += std::string(": ") + Describe(code_);
   }
   explicit Error(std::string message) : Error(0, std::move(message)) {}
@@ -55,8 +56,10 @@ class [[nodiscard]] Error {
 template <typename T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}     // NOLINT: implicit by design
-  Result(Error error) : state_(std::in_place_index<1>, std::move(error)) {}  // NOLINT: implicit by design
+  Result(T value)
+      : state_(std::in_place_index<0>, std::move(value)) {}  // NOLINT: implicit by design
+  Result(Error error)
+      : state_(std::in_place_index<1>, std::move(error)) {}  // NOLINT: implicit by design
 
   bool has_value() const { return state_.index() == 0; }
   explicit operator bool() const { return has_value(); }

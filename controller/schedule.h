@@ -18,9 +18,11 @@ class PulseSchedule {
   // times the smoothed duration.
   void Ran(uint64_t now_ns, uint64_t duration_ns, uint32_t period_ms) {
     last_ns_ = now_ns;
-    duration_ns_ = duration_ns_ == 0 ? duration_ns : duration_ns_ - duration_ns_ / 4 + duration_ns / 4;
+    duration_ns_ =
+        duration_ns_ == 0 ? duration_ns : duration_ns_ - duration_ns_ / 4 + duration_ns / 4;
     due_ns_.reset();
-    if (period_ms != 0) due_ns_ = now_ns + std::max(uint64_t{period_ms} * kNsPerMs, least_pause_ns());
+    if (period_ms != 0)
+      due_ns_ = now_ns + std::max(uint64_t{period_ms} * kNsPerMs, least_pause_ns());
   }
 
   // An event asks for a pulse as soon as may be.

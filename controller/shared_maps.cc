@@ -22,8 +22,8 @@ struct MapForm {
 };
 
 constexpr MapForm Hash(const char* name, size_t key, size_t value, uint32_t entries) {
-  return {name, BPF_MAP_TYPE_HASH, static_cast<uint32_t>(key), static_cast<uint32_t>(value), entries,
-          BPF_F_NO_PREALLOC};
+  return {name,    BPF_MAP_TYPE_HASH, static_cast<uint32_t>(key), static_cast<uint32_t>(value),
+          entries, BPF_F_NO_PREALLOC};
 }
 
 constexpr MapForm kForms[] = {
@@ -35,7 +35,7 @@ constexpr MapForm kForms[] = {
     Hash(MAP_SCOPE, sizeof(__u64), sizeof(__u8), SCOPE_MAX_ENTRIES),
     {MAP_REQUESTS, BPF_MAP_TYPE_RINGBUF, 0, 0, REQUESTS_BYTES, 0},
     {MAP_BEATS, BPF_MAP_TYPE_ARRAY, sizeof(__u32), sizeof(beat), TUNERS_MAX, 0},
-    {MAP_SAMPLES, BPF_MAP_TYPE_ARRAY, sizeof(__u32), sizeof(sample), TUNERS_MAX * TUNER_MAX_SAMPLES,
+    {MAP_SAMPLES, BPF_MAP_TYPE_ARRAY, sizeof(__u32), sizeof(sample), TUNERS_MAX* TUNER_MAX_SAMPLES,
      0},
 };
 

@@ -51,7 +51,8 @@ std::vector<std::string> Summary::Lines() const {
                   "' were not made: " + std::get<1>(key));
   }
   if (beyond_ != 0) {
-    out.push_back("Summary: " + std::to_string(beyond_) + " more, beyond what is counted one by one");
+    out.push_back("Summary: " + std::to_string(beyond_) +
+                  " more, beyond what is counted one by one");
   }
   return out;
 }

@@ -17,8 +17,8 @@ namespace bpftune {
 
 class Summary {
  public:
-  // Different scenarios, tunables and namespaces that are counted one by one; what is beyond that is
-  // only added up.
+  // Different scenarios, tunables and namespaces that are counted one by one; what is beyond that
+  // is only added up.
   static constexpr size_t kMostRows = 4096;
 
   void Changed(const SysctlPlace& place, const Decision& decision);

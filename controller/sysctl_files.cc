@@ -54,8 +54,8 @@ Result<SysctlFiles::OpenFile*> SysctlFiles::Open(const SysctlPlace& place, uint6
     uses_.pop_back();
   }
   uses_.push_front(place);
-  auto [added, unused] = files_.emplace(
-      place, OpenFile{std::move(opened->fd), opened->write_error, uses_.begin()});
+  auto [added, unused] =
+      files_.emplace(place, OpenFile{std::move(opened->fd), opened->write_error, uses_.begin()});
   return &added->second;
 }
 

@@ -31,7 +31,8 @@ std::string LastWords(const std::vector<std::string>& lines) {
   std::string verdict;
   for (const std::string& line : lines) {
     if (line.starts_with("processed ")) break;
-    if (!line.empty() && line.find("libbpf: ") == line.npos && !line.starts_with("--")) verdict = line;
+    if (!line.empty() && line.find("libbpf: ") == line.npos && !line.starts_with("--"))
+      verdict = line;
   }
   return verdict;
 }
@@ -133,9 +134,11 @@ class Chooser {
       auto& programs = left_[hook.name] = Alternatives(object, hook.name);
       if (!programs.empty()) preferred_[hook.name] = programs.front();
       for (const std::string& name : programs) {
-        if (facts.without.contains(name)) why_not_[hook.name] = name + ": switched off with --without-hook";
+        if (facts.without.contains(name))
+          why_not_[hook.name] = name + ": switched off with --without-hook";
       }
-      std::erase_if(programs, [&](const std::string& name) { return facts.without.contains(name); });
+      std::erase_if(programs,
+                    [&](const std::string& name) { return facts.without.contains(name); });
     }
   }
 

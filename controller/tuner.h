@@ -30,7 +30,7 @@ struct TunerFacts {
 // How a hook came out.
 struct HookState {
   Hook hook;
-  std::string program;  // the one in use; empty: none works
+  std::string program;     // the one in use; empty: none works
   bool preferred = false;  // it is the first alternative
   std::string why_not;     // what the last alternative that failed said
 };

@@ -80,12 +80,13 @@ TEST_P(SenderTable, IsHeldBackOnlyByItsSendBuffer) {
 
 INSTANTIATE_TEST_SUITE_P(
     Situations, SenderTable,
-    ::testing::Values(
-        Row{"buffer full and at the cap", [](look*) {}, true},
-        Row{"buffer set by the application", [](look* l) { l->locked = 1; }, false},
-        Row{"buffer below the cap", [](look* l) { l->sndbuf = 1200000; }, false},
-        Row{"congestion window is the limit", [](look* l) { l->cwnd_segments = 100; }, false},
-        Row{"application leaves the buffer empty", [](look* l) { l->send_queued = 300000; }, false}));
+    ::testing::Values(Row{"buffer full and at the cap", [](look*) {}, true},
+                      Row{"buffer set by the application", [](look* l) { l->locked = 1; }, false},
+                      Row{"buffer below the cap", [](look* l) { l->sndbuf = 1200000; }, false},
+                      Row{"congestion window is the limit", [](look* l) { l->cwnd_segments = 100; },
+                          false},
+                      Row{"application leaves the buffer empty",
+                          [](look* l) { l->send_queued = 300000; }, false}));
 
 class ReceiverTable : public ::testing::TestWithParam<Row> {};
 
@@ -100,17 +101,16 @@ TEST_P(ReceiverTable, IsHeldBackOnlyByItsWindow) {
 
 INSTANTIATE_TEST_SUITE_P(
     Situations, ReceiverTable,
-    ::testing::Values(
-        Row{"window at the cap, reads promptly", [](look*) {}, true},
-        Row{"buffer set by the application", [](look* l) { l->locked = 1; }, false},
-        Row{"reads slowly", [](look* l) { l->unread = 400'000; }, false},
-        Row{"buffer below the cap", [](look* l) { l->rcvbuf = 1'000'000; }, false},
-        Row{"below the cap, but at the end of its window scale",
-            [](look* l) {
-              l->rcvbuf = 1'000'000;
-              l->window_scale = 4;  // 1 MB: 840 kB in flight is over three quarters
-            },
-            true}));
+    ::testing::Values(Row{"window at the cap, reads promptly", [](look*) {}, true},
+                      Row{"buffer set by the application", [](look* l) { l->locked = 1; }, false},
+                      Row{"reads slowly", [](look* l) { l->unread = 400'000; }, false},
+                      Row{"buffer below the cap", [](look* l) { l->rcvbuf = 1'000'000; }, false},
+                      Row{"below the cap, but at the end of its window scale",
+                          [](look* l) {
+                            l->rcvbuf = 1'000'000;
+                            l->window_scale = 4;  // 1 MB: 840 kB in flight is over three quarters
+                          },
+                          true}));
 
 TEST(JudgeTest, FirstLookOnlyInitialises) {
   flow f = {};

@@ -15,22 +15,22 @@
 
 /* Where to decide. Written by the benchmark before `ready`. */
 struct probe_target {
-	__u64 netns; /* its id, as the daemon knows it */
-	__s64 seen[3]; /* the value there before the first decision */
-	__u32 ready;
-	__u32 reserved;
+  __u64 netns;   /* its id, as the daemon knows it */
+  __s64 seen[3]; /* the value there before the first decision */
+  __u32 ready;
+  __u32 reserved;
 };
 
 struct probe_decision {
-	__u64 time_ns; /* of the request; 0: none yet */
-	__u32 target;
-	__u32 place; /* 0: the first request of its pulse */
+  __u64 time_ns; /* of the request; 0: none yet */
+  __u32 target;
+  __u32 place; /* 0: the first request of its pulse */
 };
 
 /* A write of the daemon, as the kernel saw it. */
 struct probe_arrival {
-	__u64 before_ns; /* the kernel is about to handle it */
-	__u64 after_ns;	 /* the system call returns: the value is there */
+  __u64 before_ns; /* the kernel is about to handle it */
+  __u64 after_ns;  /* the system call returns: the value is there */
 };
 
 ABI_ASSERT(sizeof(struct probe_target) == 40);

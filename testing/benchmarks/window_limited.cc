@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note
 
-// window_limited: what tuning the buffers gains, and how near it comes to having had the right value
-// from the start. For each path: untuned, tuned and ample runs in turn, several rounds; JSON on
-// standard output, one object a cell.
+// window_limited: what tuning the buffers gains, and how near it comes to having had the right
+// value from the start. For each path: untuned, tuned and ample runs in turn, several rounds; JSON
+// on standard output, one object a cell.
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -47,9 +47,11 @@ Result<Run> RunOnce(const BulkCase& c, bool with_daemon, int connection, bool ve
   if (with_daemon) {
     run.writes = CountChanges(daemon.front());
     if (verbose) {
-      for (double s = 0; s + 1 <= c.seconds; s += 1) std::fprintf(stderr, "%.0f ", flow->MbitPerSecond(s, s + 1));
+      for (double s = 0; s + 1 <= c.seconds; s += 1)
+        std::fprintf(stderr, "%.0f ", flow->MbitPerSecond(s, s + 1));
       std::fprintf(stderr, "\n");
-      for (const std::string& line : daemon.front().Lines()) std::fprintf(stderr, "  %s\n", line.c_str());
+      for (const std::string& line : daemon.front().Lines())
+        std::fprintf(stderr, "  %s\n", line.c_str());
     }
     auto stopped = daemon.front().Stop();
     if (!stopped) return stopped.error();
@@ -96,7 +98,8 @@ int Main(int argc, char** argv) {
       int64_t cap;
       bool daemon;
     };
-    std::vector<Arm> arms = {{"untuned", c.cap, false}, {"tuned", c.cap, true}, {"ample", kAmpleCap, false}};
+    std::vector<Arm> arms = {
+        {"untuned", c.cap, false}, {"tuned", c.cap, true}, {"ample", kAmpleCap, false}};
     if (tuned_only) arms = {{"tuned", c.cap, true}};
     for (const Arm& arm : arms) {
       BulkCase with_cap = c;
@@ -115,13 +118,20 @@ int Main(int argc, char** argv) {
     }
     if (tuned_only) continue;
     for (const std::string s : {"_mbit_after_3s", "_mbit_after_5s"}) {
-      figures["ratio_to_ample" + s.substr(5)].push_back(figures["tuned" + s].back() / figures["ample" + s].back());
-      figures["gain" + s.substr(5)].push_back(figures["tuned" + s].back() / figures["untuned" + s].back());
+      figures["ratio_to_ample" + s.substr(5)].push_back(figures["tuned" + s].back() /
+                                                        figures["ample" + s].back());
+      figures["gain" + s.substr(5)].push_back(figures["tuned" + s].back() /
+                                              figures["untuned" + s].back());
     }
   }
-  nlohmann::json out = {{"benchmark", "window_limited"}, {"side", side}, {"rtt_ms", c.rtt_ms},
-                        {"rate_mbit", c.rate_mbit}, {"queue_bdp", c.queue_bdp}, {"cap", c.cap},
-                        {"congestion_control", c.congestion_control}, {"connection", connection},
+  nlohmann::json out = {{"benchmark", "window_limited"},
+                        {"side", side},
+                        {"rtt_ms", c.rtt_ms},
+                        {"rate_mbit", c.rate_mbit},
+                        {"queue_bdp", c.queue_bdp},
+                        {"cap", c.cap},
+                        {"congestion_control", c.congestion_control},
+                        {"connection", connection},
                         {"rounds", rounds}};
   for (const auto& [name, values] : figures) out[name] = Spread(values);
   std::printf("%s\n", out.dump().c_str());

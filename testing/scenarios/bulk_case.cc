@@ -33,8 +33,8 @@ Result<Path> Path::Create(const BulkCase& c) {
   if (!a) return a.error();
   auto b = Host::Create("receiver");
   if (!b) return b.error();
-  auto link = Link::Create(*a, *b,
-                           {.rate_mbit = c.rate_mbit, .delay_ms = c.rtt_ms / 2, .queue_bdp = c.queue_bdp});
+  auto link = Link::Create(
+      *a, *b, {.rate_mbit = c.rate_mbit, .delay_ms = c.rtt_ms / 2, .queue_bdp = c.queue_bdp});
   if (!link) return link.error();
   const int64_t rmem = c.side == Side::kReceive ? c.cap : kAmpleCap;
   const int64_t wmem = c.side == Side::kSend ? c.cap : kAmpleCap;
@@ -87,8 +87,8 @@ bool WaitForLooks(Daemon& daemon) {
 }
 
 Result<BulkFlow> RunFlow(const Path& path, const BulkCase& c) {
-  auto flow = BulkFlow::Start(path.link->a(), path.link->b(),
-                              {.congestion_control = c.congestion_control});
+  auto flow =
+      BulkFlow::Start(path.link->a(), path.link->b(), {.congestion_control = c.congestion_control});
   if (flow) flow->WaitUntil(c.seconds);
   return flow;
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note
 #pragma once
 
-// One bulk transfer over a path, with a tunable that is too small for it: what it achieves, what the
-// daemon does about it. Scenario tests and benchmarks run the same cases.
+// One bulk transfer over a path, with a tunable that is too small for it: what it achieves, what
+// the daemon does about it. Scenario tests and benchmarks run the same cases.
 
 #include <cstdint>
 #include <memory>

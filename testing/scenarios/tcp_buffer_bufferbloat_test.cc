@@ -34,8 +34,8 @@ class Bufferbloat : public ::testing::Test {
     ASSERT_OK_AND_ASSIGN(Daemon daemon, StartDaemon({path.a.get(), path.b.get()}));
     ASSERT_OK_AND_ASSIGN(BulkFlow flow, BulkFlow::Start(path.link->a(), path.link->b()));
     flow.WaitUntil(3);
-    ASSERT_OK_AND_ASSIGN(
-        ping_, Ping(path.link->a(), path.link->b(), {.count = 80, .interval_ms = 100}));
+    ASSERT_OK_AND_ASSIGN(ping_,
+                         Ping(path.link->a(), path.link->b(), {.count = 80, .interval_ms = 100}));
     flow.WaitUntil(c.seconds);
     mbit_ = flow.MbitPerSecond(3, c.seconds);
     ASSERT_OK_AND_ASSIGN(final_cap_, path.Cap(c.side));

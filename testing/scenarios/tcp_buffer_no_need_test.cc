@@ -37,8 +37,7 @@ class NoNeed : public ::testing::Test {
   Daemon& daemon() { return daemon_.front(); }
 
   void RunFlow(const BulkFlowOptions& options) {
-    ASSERT_OK_AND_ASSIGN(BulkFlow flow,
-                         BulkFlow::Start(path_.link->a(), path_.link->b(), options));
+    ASSERT_OK_AND_ASSIGN(BulkFlow flow, BulkFlow::Start(path_.link->a(), path_.link->b(), options));
     flow.WaitUntil(kSeconds);
   }
 
@@ -84,8 +83,7 @@ TEST_F(NoNeed, IdleConnectionsAreLookedAt) {
 }
 
 TEST_F(NoNeed, LoopbackIsFastEnough) {
-  ASSERT_OK_AND_ASSIGN(BulkFlow flow,
-                       BulkFlow::Start(Loopback(*path_.a), Loopback(*path_.a), {}));
+  ASSERT_OK_AND_ASSIGN(BulkFlow flow, BulkFlow::Start(Loopback(*path_.a), Loopback(*path_.a), {}));
   flow.WaitUntil(kSeconds);
   EXPECT_GT(flow.MbitPerSecond(1, kSeconds), 1000);
   ExpectNoWriteBut("connections seen carrying data");

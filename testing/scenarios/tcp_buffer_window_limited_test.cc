@@ -101,13 +101,14 @@ TEST_P(SecondConnection, ComesWithinFivePercentOfAnAmpleMaximum) {
   EXPECT_LE(achieved.final_bdp, GetParam().congestion_control == "bbr" ? 4 : 3);
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Paths, SecondConnection,
-    ::testing::Values(Cell(Side::kReceive, 100), Cell(Side::kReceive, 200),
-                      Cell(Side::kReceive, 20, "bbr"), Cell(Side::kReceive, 40, "bbr"),
-                      Cell(Side::kSend, 20, "bbr"), Cell(Side::kSend, 100, "bbr"),
-                      Cell(Side::kSend, 200, "bbr")),
-    CellName);
+INSTANTIATE_TEST_SUITE_P(Paths, SecondConnection,
+                         ::testing::Values(Cell(Side::kReceive, 100), Cell(Side::kReceive, 200),
+                                           Cell(Side::kReceive, 20, "bbr"),
+                                           Cell(Side::kReceive, 40, "bbr"),
+                                           Cell(Side::kSend, 20, "bbr"),
+                                           Cell(Side::kSend, 100, "bbr"),
+                                           Cell(Side::kSend, 200, "bbr")),
+                         CellName);
 
 class LiveReceiver : public WindowLimited {};
 
@@ -146,8 +147,8 @@ TEST_P(FirstBbrConnection, ReceivesNineTenthsOfAnAmpleMaximumAfterFiveSeconds) {
   EXPECT_GE(flow.MbitPerSecond(5, c.seconds), 0.9 * ample);
 }
 
-INSTANTIATE_TEST_SUITE_P(Paths, FirstBbrConnection, ::testing::Values(Cell(Side::kReceive, 20, "bbr")),
-                         CellName);
+INSTANTIATE_TEST_SUITE_P(Paths, FirstBbrConnection,
+                         ::testing::Values(Cell(Side::kReceive, 20, "bbr")), CellName);
 
 class AmpleMaximum : public WindowLimited {};
 
