@@ -8,6 +8,7 @@
 // when nothing else runs.
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <ctime>
@@ -24,6 +25,9 @@
 
 namespace bpftune::testing {
 namespace {
+
+// A look at idle connections runs its program more often than this.
+constexpr uint64_t kFewRuns = 100;
 
 struct Plan {
   double converge_s = 8;
@@ -119,6 +123,11 @@ Status Idle(const Plan& plan, const Host& host, CostMeter& meter, Report& report
   report.Heading(std::to_string(plan.idle_connections) + " idle connections, both ends here");
   report.Add({"idle_percent", "programs and daemon", "% of a core", 0.3}, {cost->PercentOfCore()});
   AddPrograms(report, "idle", "second", *cost, cost->seconds);
+  if (std::none_of(cost->programs.begin(), cost->programs.end(), [](const Cost::Program& program) {
+        return program.is_iterator && program.runs >= kFewRuns;
+      })) {
+    report.Remark("the daemon did not look at the idle connections while they were measured");
+  }
   return Ok();
 }
 
