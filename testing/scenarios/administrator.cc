@@ -55,10 +55,12 @@ std::string Escaped(const std::string& text) {
   return out;
 }
 
-// As NetnsTable::DisplayName calls it.
+// As NetnsTable::DisplayName calls it: on a slow machine without handles for namespaces it may have
+// no time to look for more than the id.
 std::string Place(const Host& host) {
-  return "in netns of pid " + std::to_string(host.pid()) + " '" + host.name() +
-         "' \\(id ([0-9]+)\\)";
+  const std::string id = std::to_string(host.cookie() != 0 ? host.cookie() : host.inode());
+  return "in netns (?:of pid " + std::to_string(host.pid()) + " '" + host.name() + "' \\()?id (" +
+         id + ")\\b";
 }
 
 }  // namespace
