@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <iterator>
+#include <utility>
 
 namespace bpftune {
 
@@ -57,7 +58,13 @@ void Applier::Apply(const Description& tuner, const request& record) {
     edges_.summary->Refused(c.place, "the request was not the one expected");
     return;
   }
+  Carry(c);
   edges_.state->ClearPending(c.key);
+}
+
+void Applier::Carry(Case& c) {
+  const request& record = c.record;
+  const Tunable& tunable = c.tunable;
   auto checked = Check(c);
   if (!checked) return Refuse(c, checked.error().message());
 
@@ -73,7 +80,7 @@ void Applier::Apply(const Description& tuner, const request& record) {
   const uint64_t reclaimed = owner_before ? owner_before->reclaimed : 0;
   if (published && published->writes != 0 && published->reclaimed == reclaimed) {
     const Values ours = Values::Of(published->last, tunable.values);
-    if (c.current != ours) return Yield(tuner, c.place, c.key, tunable, c.current, ours);
+    if (c.current != ours) return Yield(c.tuner, c.place, c.key, tunable, c.current, ours);
   }
   if (c.current != Values::Of(record.seen, tunable.values)) {
     edges_.summary->Refused(c.place, "the value had changed since the decision");
@@ -98,12 +105,9 @@ void Applier::Apply(const Description& tuner, const request& record) {
   if (!back) return RefuseFailedWrite(c, back.error());
   if (IsOwned(edges_.state->Owner(c.set_key))) return GiveWay(c, *back);
   // The old value again: somebody put it back, which the watcher took for no change.
-  if (*back == c.current) return Yield(tuner, c.place, c.key, tunable, *back, c.wanted);
+  if (*back == c.current) return Yield(c.tuner, c.place, c.key, tunable, *back, c.wanted);
   Publish(c, *back, reclaimed);
-  const Decision decision{&tunable,  &c.scenario, &record, edges_.name_of(c.place.netns),
-                          c.current, *back};
-  for (const std::string& line : ExplainChange(decision)) edges_.log->Notice(line);
-  edges_.summary->Changed(c.place, decision);
+  unsaid_.push_back({c.place, &tunable, &c.scenario, record, c.current, *back});
 }
 
 Status Applier::Check(const Case& c) const {
@@ -159,7 +163,7 @@ void Applier::GiveWay(const Case& c, const Values& back) {
   edges_.summary->Refused(c.place, "the administrator wrote it at the same moment");
   for (int round = 0; round < kPutBackRounds; ++round) {
     const auto theirs = edges_.state->Owner(c.set_key);
-    if (!IsOwned(theirs) || theirs->row != c.record.tunable) break;
+    if (!theirs || !IsOwned(theirs) || theirs->row != c.record.tunable) break;
     const Values values = Values::Of(theirs->values, theirs->count);
     auto now_there = edges_.actuator->Read(c.place, c.inode());
     if (!now_there || now_there->StartsWith(values)) return;
@@ -241,11 +245,32 @@ void Applier::Yield(const Description& tuner, const SysctlPlace& place, const st
 void Applier::Note(const Description& tuner, const request& record) {
   if (record.tunable >= tuner.tunables.size() || record.scenario >= tuner.scenarios.size()) return;
   const Tunable& tunable = tuner.tunables[record.tunable];
-  const SysctlPlace place{NetnsId{record.netns}, tunable.name};
-  const Decision decision{
-      &tunable, &tuner.scenarios[record.scenario], &record, edges_.name_of(place.netns), {}, {}};
-  for (const std::string& line : ExplainNote(decision)) edges_.log->Notice(line);
-  edges_.summary->Noted(place, decision);
+  unsaid_.push_back({{NetnsId{record.netns}, tunable.name},
+                     &tunable,
+                     &tuner.scenarios[record.scenario],
+                     record,
+                     {},
+                     {}});
+}
+
+void Applier::Explain() {
+  for (const Unsaid& unsaid : std::exchange(unsaid_, {})) {
+    const Decision decision{unsaid.tunable,
+                            unsaid.scenario,
+                            &unsaid.record,
+                            edges_.name_of(unsaid.place.netns),
+                            unsaid.old_values,
+                            unsaid.new_values};
+    const bool is_change = unsaid.old_values.count != 0;
+    for (const std::string& line : is_change ? ExplainChange(decision) : ExplainNote(decision)) {
+      edges_.log->Notice(line);
+    }
+    if (is_change) {
+      edges_.summary->Changed(unsaid.place, decision);
+    } else {
+      edges_.summary->Noted(unsaid.place, decision);
+    }
+  }
 }
 
 }  // namespace bpftune

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "bpf/common/request_abi.h"
 #include "controller/description.h"
@@ -37,11 +38,15 @@ class Applier {
   explicit Applier(Edges edges) : edges_(std::move(edges)) {}
 
   // REQUEST_SET. Whatever becomes of it, the request is answered: its pending mark is cleared, and
-  // a refusal is explained once and counted after that.
+  // a refusal is explained once and counted after that. `tuner` must outlive the next Explain().
   void Apply(const Description& tuner, const request& record);
 
-  // REQUEST_NOTE: BPF has acted by itself; say so.
+  // REQUEST_NOTE: BPF has acted by itself.
   void Note(const Description& tuner, const request& record);
+
+  // Says in the log what has been changed and noted since the last call. Apart from Apply(), so
+  // that no request waits while the words for another are found.
+  void Explain();
 
   // Hands the set to whoever changed the value without being seen: `current` is theirs.
   void Yield(const Description& tuner, const SysctlPlace& place, const state_key& key,
@@ -49,7 +54,16 @@ class Applier {
 
  private:
   struct Case;  // one request on its way
+  struct Unsaid {
+    SysctlPlace place;
+    const Tunable* tunable;
+    const Scenario* scenario;
+    request record;
+    Values old_values;  // none: not a change, a note
+    Values new_values;
+  };
 
+  void Carry(Case& c);
   Status Check(const Case& c) const;
   void Refuse(const Case& c, const std::string& reason, const std::string& advice = "");
   void RefuseFailedWrite(const Case& c, const Error& error);
@@ -58,6 +72,7 @@ class Applier {
   void Publish(const Case& c, const Values& written, uint64_t reclaimed);
 
   Edges edges_;
+  std::vector<Unsaid> unsaid_;
 };
 
 }  // namespace bpftune

@@ -76,6 +76,7 @@ class ApplierTest : public ::testing::Test {
     state.asked[{.netns = r.netns, .tuner = r.tuner, .row = r.tunable, .reserved = 0}] = {
         .time_ns = r.time_ns, .sequence = kSequence, .reserved = 0};
     applier.Apply(tuner, r);
+    applier.Explain();
   }
 
   const Values& rmem() { return actuator.files[Blue(kRmem)]; }
@@ -102,8 +103,8 @@ class ApplierTest : public ::testing::Test {
   }
 
   // Calls `what` at the nth instant of this kind, once.
-  void At(Instant instant, int nth, std::function<void()> what) {
-    actuator.at = [this, instant, nth, what, reached = 0](Instant reached_now) mutable {
+  void At(Instant instant, int nth, const std::function<void()>& what) {
+    actuator.at = [instant, nth, what, reached = 0](Instant reached_now) mutable {
       if (reached_now != instant || ++reached != nth) return;
       what();
     };
@@ -217,11 +218,13 @@ TEST_F(ApplierTest, NoteIsExplainedAndWritesNothing) {
   request r = Raise();
   r.kind = REQUEST_NOTE;
   applier.Note(tuner, r);
+  applier.Explain();
   EXPECT_EQ(1, log.Count("Scenario 'need to increase TCP buffer size(s)' occurred"));
   EXPECT_EQ(1, log.Count("The window of a peer is full: 940 kbit/s."));
   EXPECT_TRUE(actuator.tried.empty());
   r.scenario = 2;
   applier.Note(tuner, r);
+  applier.Explain();
   EXPECT_EQ(2U, log.entries.size()) << "a scenario that is not described";
 }
 

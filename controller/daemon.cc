@@ -13,6 +13,7 @@
 #include <chrono>
 #include <csignal>
 #include <cstring>
+#include <ctime>
 #include <filesystem>
 #include <set>
 
@@ -30,6 +31,13 @@ uint64_t NowNs() {
   return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(
                                    std::chrono::steady_clock::now().time_since_epoch())
                                    .count());
+}
+
+// What this thread has cost: a pulse that lost its CPU to others has not become more expensive.
+uint64_t ThreadTimeNs() {
+  timespec time = {};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return static_cast<uint64_t>(time.tv_sec) * kNsPerSecond + static_cast<uint64_t>(time.tv_nsec);
 }
 
 // Regular files *.bpf.o, by name, so that a tuner's number does not depend on the file system.
@@ -60,7 +68,7 @@ Status CheckWithout(const std::set<std::string>& without, const std::vector<std:
     if (!programs) continue;  // loading it will say why
     for (const std::string& name : *programs) {
       known.insert(name);
-      listed += (listed.empty() ? "" : ", ") + name;
+      listed.append(listed.empty() ? "" : ", ").append(name);
     }
   }
   for (const std::string& name : without) {
@@ -103,45 +111,51 @@ bool WalksOrders(const HookState& state) { return state.program.ends_with("__" M
 
 }  // namespace
 
-Daemon::Daemon(LogSink* log)
-    : log_(log), kind_(ProbeNetnsIdKind()), finder_(kind_), names_(&finder_) {}
+Daemon::Daemon(LogSink* log, NetnsId home, SharedMaps maps, UniqueFd signals)
+    : log_(log),
+      signals_(std::move(signals)),
+      maps_(std::move(maps)),
+      kind_(ProbeNetnsIdKind()),
+      finder_(kind_),
+      names_(&finder_),
+      home_(home),
+      files_(&finder_, home_),
+      state_(&maps_),
+      sampler_(maps_.fd(MAP_SAMPLES)),
+      applier_(MakeEdges()),
+      overrides_(MakeEdges()) {}
+
+Applier::Edges Daemon::MakeEdges() {
+  return {
+      .actuator = &files_,
+      .state = &state_,
+      .log = log_,
+      .summary = &summary_,
+      .name_of = [this](NetnsId id) { return names_.DisplayName(id); },
+      .now_ns = NowNs,
+  };
+}
 
 Result<std::unique_ptr<Daemon>> Daemon::Start(const Options& options, LogSink* log) {
-  std::unique_ptr<Daemon> daemon(new Daemon(log));
+  // First of all: a signal that comes while tuners are being loaded waits for Run().
+  auto signals = SignalFd();
+  if (!signals) return signals.error();
+  auto home = IdOfCurrent();
+  if (!home) return home.error();
+  auto maps = SharedMaps::Create();
+  if (!maps) return maps.error();
+  std::unique_ptr<Daemon> daemon(new Daemon(log, *home, std::move(*maps), std::move(*signals)));
   auto ready = daemon->Prepare(options);
   if (!ready) return ready.error();
   return daemon;
 }
 
 Status Daemon::Prepare(const Options& options) {
-  // First of all: a signal that comes while tuners are being loaded waits for Run().
-  auto signals = SignalFd();
-  if (!signals) return signals.error();
-  signals_ = std::move(*signals);
-  auto home = IdOfCurrent(kind_);
-  if (!home) return home.error();
-  home_ = *home;
-  auto maps = SharedMaps::Create();
-  if (!maps) return maps.error();
-  maps_.emplace(std::move(*maps));
-  files_.emplace(&finder_, home_);
-  state_.emplace(&*maps_);
-  sampler_.emplace(maps_->fd(MAP_SAMPLES));
-  const Applier::Edges edges = {
-      .actuator = &*files_,
-      .state = &*state_,
-      .log = log_,
-      .summary = &summary_,
-      .name_of = [this](NetnsId id) { return names_.DisplayName(id); },
-      .now_ns = NowNs,
-  };
-  applier_.emplace(edges);
-  overrides_.emplace(edges);
   auto confined = Confine(options.netns);
   if (!confined) return confined;
   auto loaded = LoadTuners(options);
   if (!loaded) return loaded;
-  ring_.reset(ring_buffer__new(maps_->fd(MAP_REQUESTS), OnRecord, this, nullptr));
+  ring_.reset(ring_buffer__new(maps_.fd(MAP_REQUESTS), OnRecord, this, nullptr));
   if (!ring_) return Error::FromErrno("opening the ring buffer");
   malloc_trim(0);  // parsing the kernel's BTF took megabytes that nothing needs again
   return Ok();
@@ -154,7 +168,7 @@ Status Daemon::Confine(const std::vector<std::string>& paths) {
     auto id = IdOf(fd.get(), kind_);
     if (!id) return id.error().Within("--netns '" + path + "'");
     const uint8_t in_scope = 1;
-    if (bpf_map_update_elem(maps_->fd(MAP_SCOPE), &id->value, &in_scope, BPF_ANY) != 0) {
+    if (bpf_map_update_elem(maps_.fd(MAP_SCOPE), &id->value, &in_scope, BPF_ANY) != 0) {
       return Error::FromErrno("--netns '" + path + "': at most " +
                               std::to_string(SCOPE_MAX_ENTRIES) + " namespaces can be given");
     }
@@ -180,7 +194,7 @@ Status Daemon::LoadTuners(const Options& options) {
       lost_.push_back({path, "there are " + std::to_string(TUNERS_MAX) + " tuners already"});
       continue;
     }
-    auto tuner = Tuner::Load(path, static_cast<uint16_t>(tuners_.size()), *maps_, facts);
+    auto tuner = Tuner::Load(path, static_cast<uint16_t>(tuners_.size()), maps_, facts);
     if (!tuner) {
       lost_.push_back({path, tuner.error().message()});
       continue;
@@ -190,7 +204,7 @@ Status Daemon::LoadTuners(const Options& options) {
       lost_.push_back({path, alone.error().message()});
       continue;
     }
-    sampler_->Add(tuner->id(), tuner->description());
+    sampler_.Add(tuner->id(), tuner->description());
     auto watched = Watch(*tuner);
     if (!watched) return watched;
     tuners_.push_back(std::move(*tuner));
@@ -224,7 +238,7 @@ Status Daemon::Watch(const Tuner& tuner) {
                            .values = static_cast<uint16_t>(tunables[row].values),
                            .flags = tunables[row].per_netns ? TUNABLE_PER_NETNS : 0U,
                            .reserved = 0};
-    if (bpf_map_update_elem(maps_->fd(MAP_WATCHED), &key, &value, BPF_NOEXIST) != 0) {
+    if (bpf_map_update_elem(maps_.fd(MAP_WATCHED), &key, &value, BPF_NOEXIST) != 0) {
       return Error::FromErrno("tunable '" + tunables[row].name + "' of tuner '" +
                               tuner.description().name + "'");
     }
@@ -254,7 +268,7 @@ Status Daemon::FindWatcher() {
                  (lost_.empty() ? std::string() : ": " + lost_.front().why) +
                  "; bpftune changes nothing that it could not yield");
   }
-  state_->set_watcher(watcher);
+  state_.set_watcher(watcher);
   return watcher->RunPulse();
 }
 
@@ -279,13 +293,13 @@ void Daemon::Handle(const request& record) {
   switch (record.kind) {
     case REQUEST_SET:
       if (!InScope(record.netns)) return KeepOut(record);
-      return applier_->Apply(tuner, record);
+      return applier_.Apply(tuner, record);
     case REQUEST_NOTE:
-      return applier_->Note(tuner, record);
+      return applier_.Note(tuner, record);
     case REQUEST_WAKE:
       return clocks_[record.tuner].pulse.Wake(NowNs());
     case REQUEST_OVERRIDE:
-      return overrides_->Report(tuner, record);
+      return overrides_.Report(tuner, record);
     case REQUEST_VISIT:
       // The ring is being read; visits come after.
       visits_.push_back({record.tuner, NetnsId{record.netns}, record.netns_inode});
@@ -298,13 +312,13 @@ void Daemon::Handle(const request& record) {
 // Tuners look only where they should; one that does not is refused here.
 bool Daemon::InScope(uint64_t netns) const {
   uint8_t ignored;
-  return !confined_ || bpf_map_lookup_elem(maps_->fd(MAP_SCOPE), &netns, &ignored) == 0;
+  return !confined_ || bpf_map_lookup_elem(maps_.fd(MAP_SCOPE), &netns, &ignored) == 0;
 }
 
 void Daemon::KeepOut(const request& record) {
   const std::string& tuner = tuners_[record.tuner].description().name;
   const NetnsId netns{record.netns};
-  state_->ClearPending(
+  state_.ClearPending(
       {.netns = record.netns, .tuner = record.tuner, .row = record.tunable, .reserved = 0});
   if (!summary_.Refused({netns, tuner}, "outside the namespaces given with --netns")) return;
   log_->Warning("tuner '" + tuner + "' asked for a change in " + names_.DisplayName(netns) +
@@ -314,6 +328,7 @@ void Daemon::KeepOut(const request& record) {
 // Everything that is in the ring, and what follows from it.
 void Daemon::Drain() {
   (void)ring_buffer__consume(ring_.get());  // negative only if our callback fails: it does not
+  applier_.Explain();
   while (!visits_.empty()) {
     const std::vector<Visit> visits = std::exchange(visits_, {});
     for (const Visit& visit : visits) {
@@ -321,6 +336,7 @@ void Daemon::Drain() {
       if (!visited) log_->Debug("visiting a namespace: " + visited.error().message());
     }
     (void)ring_buffer__consume(ring_.get());
+    applier_.Explain();
   }
 }
 
@@ -337,15 +353,15 @@ Status Daemon::RunVisit(const Visit& visit) {
 
 void Daemon::RunPulse(size_t index, uint64_t now_ns) {
   const Tuner& tuner = tuners_[index];
-  sampler_->Refresh(tuner.id(), now_ns);
-  const uint64_t begin = NowNs();
+  sampler_.Refresh(tuner.id(), now_ns);
+  const uint64_t begin = ThreadTimeNs();
   auto ran = tuner.RunPulse();
-  const uint64_t end = NowNs();
+  const uint64_t end = ThreadTimeNs();
   if (!ran) log_->Debug(ran.error().message());
   Drain();
   const uint32_t key = tuner.id();
   beat wanted = {};
-  if (bpf_map_lookup_elem(maps_->fd(MAP_BEATS), &key, &wanted) != 0) wanted.period_ms = 1000;
+  if (bpf_map_lookup_elem(maps_.fd(MAP_BEATS), &key, &wanted) != 0) wanted.period_ms = 1000;
   clocks_[index].pulse.Ran(NowNs(), end - begin, ran ? wanted.period_ms : 1000);
 }
 
@@ -361,11 +377,11 @@ void Daemon::RunDue(uint64_t now_ns) {
       Drain();
     }
   }
-  if (overrides_->due_ns().value_or(kNever) <= now_ns) overrides_->Check();
+  if (overrides_.due_ns().value_or(kNever) <= now_ns) overrides_.Check();
 }
 
 uint64_t Daemon::NextDue() const {
-  uint64_t due = overrides_->due_ns().value_or(kNever);
+  uint64_t due = overrides_.due_ns().value_or(kNever);
   for (const Clock& clock : clocks_) {
     due = std::min(due, clock.pulse.due_ns().value_or(kNever));
     for (const uint64_t periodic : clock.periodic_due_ns) {

@@ -6,7 +6,6 @@
 // sleeps until something is due.
 
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -60,8 +59,9 @@ class Daemon {
     uint64_t inode;
   };
 
-  explicit Daemon(LogSink* log);
+  Daemon(LogSink* log, NetnsId home, SharedMaps maps, UniqueFd signals);
 
+  Applier::Edges MakeEdges();
   Status Prepare(const Options& options);
   Status Confine(const std::vector<std::string>& paths);
   Status LoadTuners(const Options& options);
@@ -81,18 +81,18 @@ class Daemon {
 
   LogSink* log_;
   UniqueFd signals_;
+  SharedMaps maps_;
   NetnsIdKind kind_;
   NetnsFinder finder_;
   NetnsTable names_;
   NetnsId home_;
   bool confined_ = false;
-  std::optional<SharedMaps> maps_;
-  std::optional<SysctlFiles> files_;
-  std::optional<MapState> state_;
-  std::optional<Sampler> sampler_;
+  SysctlFiles files_;
+  MapState state_;
+  Sampler sampler_;
   Summary summary_;
-  std::optional<Applier> applier_;
-  std::optional<Overrides> overrides_;
+  Applier applier_;
+  Overrides overrides_;
   std::vector<Tuner> tuners_;  // in the order of their ids
   std::vector<LostTuner> lost_;
   std::vector<Clock> clocks_;  // beside tuners_

@@ -69,6 +69,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                    .name_of = [](NetnsId id) { return std::to_string(id.value); },
                    .now_ns = [&] { return record.time_ns + kStaleNs / 2; }});
   applier.Apply(tuner, record);
+  applier.Explain();
   Require(actuator.tried.size() <= 1);
   for (const auto& [place, values] : actuator.tried) {
     const auto before = files.find(place);

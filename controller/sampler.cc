@@ -98,7 +98,7 @@ void Sampler::Add(uint16_t tuner, const Description& description) {
   for (size_t row = 0; row < description.samples.size(); ++row) {
     const Sample& sample = description.samples[row];
     entries_.push_back({.tuner = tuner,
-                        .key = static_cast<uint32_t>(tuner * TUNER_MAX_SAMPLES + row),
+                        .key = static_cast<uint32_t>(size_t{tuner} * TUNER_MAX_SAMPLES + row),
                         .sample = sample,
                         .path = sample.kind == SAMPLE_SYSCTL
                                     ? "/proc/sys/" + SysctlPath(sample.source)

@@ -38,6 +38,7 @@ bool Summary::Refused(const SysctlPlace& place, const std::string& reason) {
 
 std::vector<std::string> Summary::Lines() const {
   std::vector<std::string> out;
+  out.reserve(occurrences_.size() + changes_.size() + refusals_.size() + 1);
   for (const auto& [key, row] : occurrences_) {
     out.push_back("Summary: " + row.text + std::to_string(row.times) + " times " + row.rest);
   }

@@ -54,7 +54,7 @@ class Preparer {
                                       [&](const auto& entry) { return entry.second == name; });
       bpf_program__set_autoload(program, chosen);
     }
-    auto told = Tell(object->get());
+    auto told = Tell(object->get(), choice);
     if (!told) return told.error();
     auto shared = maps_.GiveTo(object->get());
     if (!shared) return shared.error();
@@ -70,7 +70,16 @@ class Preparer {
   }
 
  private:
-  Status Tell(bpf_object* object) const {
+  // The facts, and which hooks run by their first alternative.
+  Status Tell(bpf_object* object, const Choice& choice) const {
+    uint32_t hooks = 0;
+    for (size_t row = 0; row < description_.hooks.size(); ++row) {
+      const std::string& hook = description_.hooks[row].name;
+      const auto chosen = choice.find(hook);
+      const bool preferred =
+          chosen != choice.end() && chosen->second == Alternatives(object, hook).front();
+      if (preferred) hooks |= 1U << row;
+    }
     uint16_t set_rows[TUNER_MAX_TUNABLES] = {};
     for (size_t row = 0; row < description_.tunables.size(); ++row) {
       set_rows[row] = description_.tunables[row].set_row;
@@ -78,6 +87,7 @@ class Preparer {
     for (const Status& step : {
              SetRodata(object, "tuner_id", &id_, sizeof(id_)),
              SetRodata(object, "tuner_set_row", set_rows, sizeof(set_rows)),
+             SetRodata(object, "tuner_hooks", &hooks, sizeof(hooks)),
              SetRodata(object, "tuner_netns_by_inode", &facts_.netns_by_inode, sizeof(bool)),
              SetRodata(object, "tuner_confined", &facts_.confined, sizeof(bool)),
              SetRodata(object, "tuner_page_bytes", &facts_.page_bytes, sizeof(facts_.page_bytes)),

@@ -68,6 +68,7 @@
 	M(TCP_MEM_USED, SAMPLE_KEYED, "/proc/net/sockstat", "TCP mem", 1000)
 
 #define TCP_BUFFER_COUNTERS(C)                                                \
+	C(ESTABLISHED, "ends of connections established")                     \
 	C(FLOWS, "connections seen carrying data")                            \
 	C(RECEIVE_LIMITED, "connections limited by their receive window")     \
 	C(SEND_LIMITED, "connections limited by their send buffer")           \
@@ -88,7 +89,7 @@
 	H(SWEEP, "sweep", HOOK_PULSE, HOOK_REQUIRED, 0,                       \
 	  "connections cannot be measured; TCP buffers are not tuned")        \
 	H(GROW, "grow", HOOK_EVENT, 0, 0,                                     \
-	  "a busy connection that was idle is noticed up to 2 s later")       \
+	  "every connection is remembered from its start, busy or not")       \
 	H(DECAY, "decay", HOOK_PERIODIC, 0, 30000,                            \
 	  "buffers that nobody needs any more do not come down")              \
 	H(VISIT, "visit", HOOK_VISIT, 0, 0,                                   \

@@ -204,6 +204,12 @@ enum {
 enum {
 	BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB = 4,
 	BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB = 5,
+	BPF_SOCK_OPS_RTT_CB = 12,
+};
+
+/* bpf_sock_ops.bpf_sock_ops_cb_flags */
+enum {
+	BPF_SOCK_OPS_RTT_CB_FLAG = 1 << 3,
 };
 
 enum {

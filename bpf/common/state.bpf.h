@@ -13,6 +13,8 @@
 const volatile __u16 tuner_id = 0;
 /* Row of a tunable -> first row of its feature set. */
 const volatile __u16 tuner_set_row[TUNER_MAX_TUNABLES] = {};
+/* Bit n: hook n of the description runs, by its preferred program. */
+const volatile __u32 tuner_hooks = 0;
 /* Of this machine: what tcp_mem and udp_mem count in. */
 const volatile __u32 tuner_page_bytes = 4096;
 

@@ -9,11 +9,11 @@
  * Set generously instead, every connection may fill the queue of its
  * bottleneck, and hundreds of them all memory.
  *
- * What is observed. No program sits on the path of a packet. Socket-ops gives
- * each connection a storage when it is established; a sweep over that storage
- * map, ten times a second while something happens and at most once a second
- * otherwise, reads what the kernel has measured in tcp_sock anyway. A
- * connection that has not moved since the last look costs three loads.
+ * What is observed. No program sits on the path of a packet. A connection that
+ * carries data is given a storage; a sweep over that storage map, ten times a
+ * second while something happens and at most once a second otherwise, reads
+ * what the kernel has measured in tcp_sock anyway. A connection that has not
+ * moved since the last look costs three loads.
  *
  * How it is decided (tcp_buffer_logic.h). A connection is held back by a
  * tunable when its buffer has reached the cap and the other side of the story
@@ -44,8 +44,10 @@
  * since 6.1 from BPF) enlarge the buffer without ending its autotuning.
  * Sockets that use SO_RCVLOWAT themselves are left alone.
  *
- * How it fails. Without storage (no memory) a connection is not seen. Without
- * the visit hook a stalled connection stays as it is. A request that finds the
+ * How it fails. Without storage (no memory) a connection is not seen; another
+ * program that replaces the callback flags of our sockets, rather than adding
+ * to them, hides their senders. Without the visit hook a stalled connection
+ * stays as it is. A request that finds the
  * ring full is counted and made again by the next sweep. When the daemon dies,
  * its programs and storage go with it; the values stay.
  */
@@ -129,32 +131,61 @@ __u32 visits_in_vain;
 
 /* ---- seeing connections ------------------------------------------------- */
 
+/*
+ * A storage costs 0.5 to 0.9 us to make, ten times all the rest of a short
+ * connection. So a connection gets one when it has carried data: a sender from
+ * a callback once a round trip, which it asks for when it is established and
+ * ends with the storage; a receiver when its buffer grows for the first time
+ * (6.16). Where that tracepoint is not to be had, each connection gets one
+ * when it is established, since it may turn out to be a receiver.
+ */
+#define SEEN_AFTER_BYTES (64 * 1024)
+
+static __always_inline bool receivers_are_seen(void)
+{
+	return tuner_hooks & (1U << HOOK_ROW_GROW);
+}
+
+static __always_inline void see_sender(struct bpf_sock_ops *ctx)
+{
+	struct bpf_sock *sk = ctx->sk;
+
+	if (!sk)
+		return;
+	bpf_sk_storage_get(&flows, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+	wake_pulse();
+}
+
 SEC("?sockops")
 int flow__sockops(struct bpf_sock_ops *ctx)
 {
-	struct bpf_sock *sk;
+	/* Other programs may have asked for callbacks of their own. */
+	int flags = ctx->bpf_sock_ops_cb_flags;
 
-	if (ctx->op != BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB &&
-	    ctx->op != BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB)
-		return 1;
-	sk = ctx->sk;
-	if (sk)
-		bpf_sk_storage_get(&flows, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
-	wake_pulse();
+	switch (ctx->op) {
+	case BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB:
+	case BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB:
+		count(COUNT_ESTABLISHED);
+		if (receivers_are_seen())
+			bpf_sock_ops_cb_flags_set(ctx, flags | BPF_SOCK_OPS_RTT_CB_FLAG);
+		else
+			see_sender(ctx);
+		break;
+	case BPF_SOCK_OPS_RTT_CB:
+		if (ctx->bytes_acked < SEEN_AFTER_BYTES)
+			break;
+		bpf_sock_ops_cb_flags_set(ctx, flags & ~BPF_SOCK_OPS_RTT_CB_FLAG);
+		see_sender(ctx);
+		break;
+	}
 	return 1;
 }
 
-/* A receive buffer grows: a connection has become busy (6.16 and later). */
+/* An application has read more in a round trip than ever before. */
 SEC("?tp_btf/tcp_rcvbuf_grow")
 int BPF_PROG(grow__tp_btf, struct sock *sk)
 {
-	wake_pulse();
-	return 0;
-}
-
-SEC("?raw_tp/tcp_rcvbuf_grow")
-int BPF_PROG(grow__raw_tp, struct sock *sk)
-{
+	bpf_sk_storage_get(&flows, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
 	wake_pulse();
 	return 0;
 }
@@ -246,8 +277,7 @@ static __always_inline void add_demand(struct learning *l, struct sock *sk, stru
 {
 	struct demand *demand = &l->demand;
 
-	if (found->buffer >= look->cap / 2)
-		note_latency(&l->latency, flow, found);
+	note_latency(&l->latency, flow, found);
 	demand->need_of_any = max_u64(demand->need_of_any, found->need);
 	if (found->bloated && found->rtt_us > demand->bloated_rtt_us) {
 		demand->bloated_rtt_us = found->rtt_us;
@@ -323,7 +353,7 @@ static __always_inline void sweep_socket(struct sock *sk, struct flow *flow)
 
 	key.tuner = tuner_id;
 	key.row = look.side == RECEIVING ? TUNABLE_TCP_RMEM : TUNABLE_TCP_WMEM;
-	l = learning_of(&key, found.limited || found.bloated);
+	l = learning_of(&key, found.limited || found.queueing);
 	if (!l)
 		return;
 	if (look.side == RECEIVING) {

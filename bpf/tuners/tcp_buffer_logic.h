@@ -37,8 +37,12 @@ enum {
 };
 
 /* Rates are measured over a round trip, and never over less than this: a tick
- * of the clock or one late wake-up must not look like a burst. */
+ * of the clock or one late wake-up must not look like a burst. Data arrives
+ * and is acknowledged in super-packets, so a window holds 16 of them, which
+ * bounds the error to 1/16, unless they take longer than a second. */
 #define RATE_WINDOW_LEAST_US 40000ULL
+#define RATE_WINDOW_LEAST_BYTES (16ULL * SUPER_PACKET_BYTES)
+#define RATE_WINDOW_MOST_NS 1000000000ULL
 #define FOLLOW_CLOSELY_NS 2000000000ULL
 #define NS_PER_US 1000ULL
 
@@ -169,6 +173,19 @@ PURE __u8 reads_slowly(const struct look *look)
 	return look->unread >= look->rcvbuf / 8;
 }
 
+/* Has the open window seen enough to be closed? */
+PURE __u8 window_is_full(const struct flow *flow, const struct look *look)
+{
+	__u32 start = flow->rate.count_at_start;
+	__u32 segments = look->delivered_segments - start; /* modulo 2^32 */
+	__u64 bytes = look->side == SENDING ?
+		sat_mul(segments, look->mss) :
+		look->received_bytes - flow->rate.count_at_start;
+
+	return bytes >= RATE_WINDOW_LEAST_BYTES ||
+	       sat_sub(look->now_ns, flow->rate.window_start_ns) >= RATE_WINDOW_MOST_NS;
+}
+
 /* Updates the rate (bytes/s) of the flow's own direction. */
 PURE __u64 flow_rate(struct flow *flow, const struct look *look)
 {
@@ -180,16 +197,18 @@ PURE __u64 flow_rate(struct flow *flow, const struct look *look)
 		flow->rate.max_bytes_per_s = 0;
 		flow->side = look->side;
 	}
-	if (look->side == SENDING)
-		return rate_update_segments(&flow->rate, look->now_ns,
-					    look->delivered_segments, look->mss, window_ns);
 	/* Bytes that had waited for a missing segment are counted all at once
 	 * when it arrives: no window may begin or end beside a gap. */
-	if (look->out_of_order || flow->was_out_of_order) {
+	if (look->side == RECEIVING && (look->out_of_order || flow->was_out_of_order)) {
 		flow->was_out_of_order = look->out_of_order;
 		rate_open_window(&flow->rate, look->now_ns, look->received_bytes);
 		return flow->rate.max_bytes_per_s;
 	}
+	if (!window_is_full(flow, look))
+		return flow->rate.max_bytes_per_s;
+	if (look->side == SENDING)
+		return rate_update_segments(&flow->rate, look->now_ns,
+					    look->delivered_segments, look->mss, window_ns);
 	return rate_update(&flow->rate, look->now_ns, look->received_bytes, window_ns);
 }
 

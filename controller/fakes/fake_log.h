@@ -17,6 +17,7 @@ class FakeLog : public LogSink {
 
   std::vector<std::string> Lines() const {
     std::vector<std::string> out;
+    out.reserve(entries.size());
     for (const Entry& entry : entries) out.push_back(entry.line);
     return out;
   }

@@ -63,9 +63,8 @@ class FakeState : public TuningState {
 
   // The watcher sees a write of the daemon: may it go on to the handler?
   bool AllowsOurs(const state_key& set, uint16_t row, const Values& values) const {
-    const auto entry = Owner(set);
-    return !IsOwned(entry) ||
-           (entry->row == row && values == Values::Of(entry->values, entry->count));
+    const owner entry = Owner(set).value_or(owner{});
+    return !IsOwned(entry) || (entry.row == row && values == Values::Of(entry.values, entry.count));
   }
 
   // The watcher sees somebody else's write of a tunable that holds `before`.

@@ -63,7 +63,6 @@ TEST_F(Bufferbloat, TooSmallABufferIsRaisedToWhatThePathHoldsAndNoFurther) {
 TEST_F(Bufferbloat, BufferThatFillsThePathIsLeftAlone) {
   ASSERT_NO_FATAL_FAILURE(Run(262144));
   EXPECT_EQ(0u, writes_);
-  EXPECT_GE(mbit_, 43);
 }
 
 TEST_F(Bufferbloat, BufferThatRoundTripsFollowComesDown) {
