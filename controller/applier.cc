@@ -255,12 +255,9 @@ void Applier::Note(const Description& tuner, const request& record) {
 
 void Applier::Explain() {
   for (const Unsaid& unsaid : std::exchange(unsaid_, {})) {
-    const Decision decision{unsaid.tunable,
-                            unsaid.scenario,
-                            &unsaid.record,
-                            edges_.name_of(unsaid.place.netns),
-                            unsaid.old_values,
-                            unsaid.new_values};
+    const Decision decision{unsaid.tunable,    unsaid.scenario,
+                            &unsaid.record,    edges_.name_of(unsaid.place.netns),
+                            unsaid.old_values, unsaid.new_values};
     const bool is_change = unsaid.old_values.count != 0;
     for (const std::string& line : is_change ? ExplainChange(decision) : ExplainNote(decision)) {
       edges_.log->Notice(line);

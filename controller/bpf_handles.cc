@@ -8,8 +8,6 @@
 #include <cerrno>
 #include <cstring>
 
-#include "controller/unique_fd.h"
-
 namespace bpftune {
 
 Result<BpfObjectPtr> OpenObject(const std::string& path) {
@@ -40,13 +38,13 @@ Status SetRodata(bpf_object* object, const std::string& variable, const void* va
   return Ok();
 }
 
-Status RunIterator(const bpf_link* link) {
+Result<UniqueFd> RunIterator(const bpf_link* link) {
   UniqueFd fd(bpf_iter_create(bpf_link__fd(link)));
   if (!fd) return Error::FromErrno("starting an iterator");
   char output[256];
   for (;;) {
     const ssize_t length = read(fd.get(), output, sizeof(output));
-    if (length == 0) return Ok();
+    if (length == 0) return fd;
     if (length < 0 && errno != EINTR && errno != EAGAIN)
       return Error::FromErrno("running an iterator");
   }

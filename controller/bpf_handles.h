@@ -9,6 +9,7 @@
 #include <string>
 
 #include "controller/result.h"
+#include "controller/unique_fd.h"
 
 namespace bpftune {
 
@@ -31,7 +32,9 @@ Result<BpfObjectPtr> OpenObject(const std::string& path);
 // the variable is left as it is. Fails if the variable has another size.
 Status SetRodata(bpf_object* object, const std::string& variable, const void* value, size_t size);
 
-// Runs an iterator to its end and throws away what it prints. EINTR is not an end.
-Status RunIterator(const bpf_link* link);
+// Runs an iterator to its end and throws away what it prints. EINTR is not an end. Returned is the
+// descriptor of what has run: to close it takes longer than to apply what was decided, so the
+// caller may do that first.
+Result<UniqueFd> RunIterator(const bpf_link* link);
 
 }  // namespace bpftune

@@ -107,6 +107,12 @@ void Arm(int timer, uint64_t due_ns) {
   (void)timerfd_settime(timer, TFD_TIMER_ABSTIME, &when, nullptr);  // cannot fail: valid arguments
 }
 
+Status Visited(const Tuner& tuner) {
+  auto ran = tuner.RunVisit();
+  if (!ran) return ran.error();
+  return Ok();
+}
+
 bool WalksOrders(const HookState& state) { return state.program.ends_with("__" MAP_ORDERS); }
 
 }  // namespace
@@ -172,7 +178,7 @@ Status Daemon::Confine(const std::vector<std::string>& paths) {
       return Error::FromErrno("--netns '" + path + "': at most " +
                               std::to_string(SCOPE_MAX_ENTRIES) + " namespaces can be given");
     }
-    confined_ = true;
+    scope_.insert(id->value);
   }
   return Ok();
 }
@@ -185,7 +191,7 @@ Status Daemon::LoadTuners(const Options& options) {
   auto cgroup = OpenCgroupRoot();
   const TunerFacts facts = {.cgroup_fd = cgroup ? cgroup->get() : -1,
                             .netns_by_inode = kind_ == NetnsIdKind::kInode,
-                            .confined = confined_,
+                            .confined = !scope_.empty(),
                             .page_bytes = static_cast<uint32_t>(sysconf(_SC_PAGESIZE)),
                             .without = options.without_hook,
                             .log = log_};
@@ -269,7 +275,9 @@ Status Daemon::FindWatcher() {
                  "; bpftune changes nothing that it could not yield");
   }
   state_.set_watcher(watcher);
-  return watcher->RunPulse();
+  auto introduced = watcher->RunPulse();
+  if (!introduced) return introduced.error();
+  return Ok();
 }
 
 int Daemon::OnRecord(void* self, void* data, size_t size) {
@@ -310,10 +318,7 @@ void Daemon::Handle(const request& record) {
 }
 
 // Tuners look only where they should; one that does not is refused here.
-bool Daemon::InScope(uint64_t netns) const {
-  uint8_t ignored;
-  return !confined_ || bpf_map_lookup_elem(maps_.fd(MAP_SCOPE), &netns, &ignored) == 0;
-}
+bool Daemon::InScope(uint64_t netns) const { return scope_.empty() || scope_.contains(netns); }
 
 void Daemon::KeepOut(const request& record) {
   const std::string& tuner = tuners_[record.tuner].description().name;
@@ -325,9 +330,13 @@ void Daemon::KeepOut(const request& record) {
                 ", which is outside the namespaces given with --netns; refused");
 }
 
+void Daemon::Consume() {
+  (void)ring_buffer__consume(ring_.get());  // negative only if our callback fails: it does not
+}
+
 // Everything that is in the ring, and what follows from it.
 void Daemon::Drain() {
-  (void)ring_buffer__consume(ring_.get());  // negative only if our callback fails: it does not
+  Consume();
   applier_.Explain();
   while (!visits_.empty()) {
     const std::vector<Visit> visits = std::exchange(visits_, {});
@@ -335,7 +344,7 @@ void Daemon::Drain() {
       auto visited = RunVisit(visit);
       if (!visited) log_->Debug("visiting a namespace: " + visited.error().message());
     }
-    (void)ring_buffer__consume(ring_.get());
+    Consume();
     applier_.Explain();
   }
 }
@@ -343,12 +352,12 @@ void Daemon::Drain() {
 Status Daemon::RunVisit(const Visit& visit) {
   const Tuner& tuner = tuners_[visit.tuner];
   if (!tuner.has(HOOK_VISIT)) return Ok();
-  if (visit.netns == home_) return tuner.RunVisit();
+  if (visit.netns == home_) return Visited(tuner);
   auto netns = finder_.Find(visit.netns, visit.inode);
   if (!netns) return netns.error();
   auto inside = ScopedNetns::Enter(netns->get());
   if (!inside) return inside.error();
-  return tuner.RunVisit();
+  return Visited(tuner);
 }
 
 void Daemon::RunPulse(size_t index, uint64_t now_ns) {
@@ -356,6 +365,7 @@ void Daemon::RunPulse(size_t index, uint64_t now_ns) {
   sampler_.Refresh(tuner.id(), now_ns);
   const uint64_t begin = ThreadTimeNs();
   auto ran = tuner.RunPulse();
+  Consume();  // at once: what was decided is not to wait for anything
   const uint64_t end = ThreadTimeNs();
   if (!ran) log_->Debug(ran.error().message());
   Drain();

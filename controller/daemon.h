@@ -6,6 +6,7 @@
 // sleeps until something is due.
 
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -73,6 +74,7 @@ class Daemon {
   void Handle(const request& record);
   bool InScope(uint64_t netns) const;
   void KeepOut(const request& record);
+  void Consume();
   void Drain();
   void RunDue(uint64_t now_ns);
   void RunPulse(size_t index, uint64_t now_ns);
@@ -86,7 +88,7 @@ class Daemon {
   NetnsFinder finder_;
   NetnsTable names_;
   NetnsId home_;
-  bool confined_ = false;
+  std::set<uint64_t> scope_;  // namespaces it is confined to; empty: all
   SysctlFiles files_;
   MapState state_;
   Sampler sampler_;

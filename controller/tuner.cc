@@ -277,24 +277,18 @@ bool Tuner::has(tuner_hook_kind kind) const {
   });
 }
 
-Status Tuner::RunPulse() const {
+Result<UniqueFd> Tuner::RunFirst(tuner_hook_kind kind) const {
   for (size_t row = 0; row < states_.size(); ++row) {
-    if (states_[row].hook.kind != HOOK_PULSE || !links_[row]) continue;
-    auto run = RunIterator(links_[row].get());
-    if (!run) return run.error().Within("pulse of tuner '" + description_.name + "'");
+    if (states_[row].hook.kind == kind && links_[row]) return RunPeriodic(row);
   }
-  return Ok();
+  return UniqueFd();
 }
 
-Status Tuner::RunPeriodic(size_t hook) const {
-  return links_[hook] ? RunIterator(links_[hook].get()) : Ok();
-}
-
-Status Tuner::RunVisit() const {
-  for (size_t row = 0; row < states_.size(); ++row) {
-    if (states_[row].hook.kind == HOOK_VISIT && links_[row]) return RunIterator(links_[row].get());
-  }
-  return Ok();
+Result<UniqueFd> Tuner::RunPeriodic(size_t hook) const {
+  if (!links_[hook]) return UniqueFd();
+  auto run = RunIterator(links_[hook].get());
+  if (!run) return run.error().Within(description_.name + ", " + states_[hook].program);
+  return run;
 }
 
 std::vector<uint64_t> Tuner::Counts() const {

@@ -50,17 +50,20 @@ class Tuner {
   const std::vector<HookState>& hooks() const { return states_; }
   bool has(tuner_hook_kind kind) const;
 
-  // Run the programs of hooks of that kind. RunPeriodic takes the row of the hook.
-  Status RunPulse() const;
-  Status RunPeriodic(size_t hook) const;
-  // In the namespace of the calling thread. Nothing happens without a visit hook.
-  Status RunVisit() const;
+  // Run the program of the hook of that kind; RunPeriodic takes the row of the hook. Without such a
+  // hook nothing happens, and there is no descriptor in the result (see RunIterator()). RunVisit
+  // runs in the namespace of the calling thread.
+  Result<UniqueFd> RunPulse() const { return RunFirst(HOOK_PULSE); }
+  Result<UniqueFd> RunVisit() const { return RunFirst(HOOK_VISIT); }
+  Result<UniqueFd> RunPeriodic(size_t hook) const;
 
   // The counters of the description, summed over the CPUs.
   std::vector<uint64_t> Counts() const;
 
  private:
   Tuner(uint16_t id, Description description) : id_(id), description_(std::move(description)) {}
+
+  Result<UniqueFd> RunFirst(tuner_hook_kind kind) const;
 
   uint16_t id_;
   Description description_;

@@ -54,7 +54,8 @@ Status MapState::Order(const state_key& set, const order& what) {
   if (!given) return given;
   auto done = watcher_->RunPulse();
   (void)bpf_map_delete_elem(map, &set);  // carried out or void; either way done with
-  return done;
+  if (!done) return done.error();
+  return Ok();
 }
 
 }  // namespace bpftune
