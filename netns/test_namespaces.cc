@@ -107,7 +107,7 @@ MountDir::~MountDir() {
 }
 
 std::string MountDir::Mount(int netns_fd, const std::string& name) const {
-  const std::string where = path_ + "/" + name;
+  std::string where = path_ + "/" + name;
   UniqueFd file(open(where.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0400));
   Must(file.get() >= 0, "create mount point");
   const std::string what = "/proc/self/fd/" + std::to_string(netns_fd);

@@ -173,7 +173,7 @@ TEST(JudgeTest, NoFieldCanMakeItDivideByZeroOrWrap) {
       flow f = {};
       l.side = side;
       l.received_bytes = l.acked_bytes = 0;
-      for (uint64_t now = 1; now < 8 * 60'000 * kMs; now += 60'000 * kMs) {
+      for (uint64_t now = 1; now < 8 * (60'000 * kMs); now += 60'000 * kMs) {
         l.now_ns = now;
         l.received_bytes += extreme;
         l.acked_bytes += extreme;

@@ -7,6 +7,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstdio>
 #include <set>
 #include <sstream>
@@ -93,7 +94,7 @@ class DaemonLog {
 
 void ShowSecond(const Plan& plan, double second, double mbit) {
   const double share = std::clamp(mbit / plan.path.rate_mbit, 0.0, 1.0);
-  const std::string bar(static_cast<size_t>(share * kBarColumns + 0.5), '#');
+  const std::string bar(static_cast<size_t>(std::lround(share * kBarColumns)), '#');
   std::printf("   second %2.0f  %5.0f Mbit/s  %s\n", second, mbit, bar.c_str());
 }
 

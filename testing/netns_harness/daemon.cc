@@ -32,6 +32,7 @@ constexpr std::chrono::seconds kLastWords{2};
 // What exec wants: pointers to strings, and a null at the end.
 std::vector<char*> Pointers(const std::vector<std::string>& strings) {
   std::vector<char*> pointers;
+  pointers.reserve(strings.size() + 1);
   for (const std::string& s : strings) pointers.push_back(const_cast<char*>(s.c_str()));
   pointers.push_back(nullptr);
   return pointers;

@@ -10,8 +10,7 @@
 namespace bpftune::testing {
 namespace {
 
-using std::chrono_literals::operator""ms;
-using std::chrono_literals::operator""s;
+using namespace std::chrono_literals;
 
 Result<Daemon> StartScript(const std::string& script, const DaemonOptions& options = {}) {
   return Daemon::Start("/bin/sh", {"-c", script}, options);
@@ -23,23 +22,20 @@ constexpr char kIdle[] = "while :; do sleep 0.05; done";
 TEST(DaemonTest, FindsALineThatIsPrintedLater) {
   ASSERT_OK_AND_ASSIGN(Daemon daemon, StartScript("echo one; sleep 0.2; echo change 4 '->' 8"));
 
-  std::optional<Line> line = daemon.WaitForLine("change ([0-9]+) -> ([0-9]+)", 10s);
+  ASSERT_OK_AND_ASSIGN(Line line, Found(daemon.WaitForLine("change ([0-9]+) -> ([0-9]+)", 10s)));
 
-  ASSERT_TRUE(line);
-  EXPECT_EQ(line->number, 1U);
-  EXPECT_EQ(line->text, "change 4 -> 8");
-  EXPECT_EQ(line->captures, (std::vector<std::string>{"4", "8"}));
+  EXPECT_EQ(line.number, 1U);
+  EXPECT_EQ(line.text, "change 4 -> 8");
+  EXPECT_EQ(line.captures, (std::vector<std::string>{"4", "8"}));
 }
 
 TEST(DaemonTest, FindsTheNextOfSeveralLines) {
   ASSERT_OK_AND_ASSIGN(Daemon daemon, StartScript("echo up 1; echo down; echo up 2"));
 
-  std::optional<Line> first = daemon.WaitForLine("up", 10s);
-  ASSERT_TRUE(first);
-  std::optional<Line> second = daemon.WaitForLine("up", 10s, first->number + 1);
+  ASSERT_OK_AND_ASSIGN(Line first, Found(daemon.WaitForLine("up", 10s)));
+  ASSERT_OK_AND_ASSIGN(Line second, Found(daemon.WaitForLine("up", 10s, first.number + 1)));
 
-  ASSERT_TRUE(second);
-  EXPECT_EQ(second->text, "up 2");
+  EXPECT_EQ(second.text, "up 2");
   EXPECT_EQ(daemon.CountLines("^up"), 2U);
 }
 

@@ -8,6 +8,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -27,14 +28,25 @@
 //   ASSERT_OK_AND_ASSIGN(Host client, Host::Create("client"));
 #define ASSERT_OK_AND_ASSIGN(declaration, ...) \
   BPFTUNE_ASSIGN(BPFTUNE_CONCAT(bpftune_result_, __LINE__), declaration, (__VA_ARGS__))
+// A name and a declaration cannot be in parentheses, and the expression already is.
+// NOLINTBEGIN(bugprone-macro-parentheses)
 #define BPFTUNE_ASSIGN(result, declaration, expression)        \
   auto result = expression;                                    \
   ASSERT_TRUE(result.has_value()) << result.error().message(); \
   declaration = std::move(*result)
+// NOLINTEND(bugprone-macro-parentheses)
 #define BPFTUNE_CONCAT(a, b) BPFTUNE_CONCAT_EXPANDED(a, b)
 #define BPFTUNE_CONCAT_EXPANDED(a, b) a##b
 
 namespace bpftune::testing {
+
+// What may be missing, for ASSERT_OK_AND_ASSIGN:
+//   ASSERT_OK_AND_ASSIGN(Line line, Found(daemon.WaitForLine("change", 10s)));
+template <typename T>
+Result<T> Found(std::optional<T> what) {
+  if (!what) return Error("there is none");
+  return *std::move(what);
+}
 
 // Calls `condition` every 10 ms until it holds or the time is up; the last answer. For states that
 // nobody announces.

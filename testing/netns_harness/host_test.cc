@@ -15,7 +15,7 @@
 namespace bpftune::testing {
 namespace {
 
-using std::chrono_literals::operator""s;
+using namespace std::chrono_literals;
 
 uint64_t InodeOfNamespace(const std::string& path) {
   struct stat identity;

@@ -27,8 +27,7 @@
 namespace bpftune::testing {
 namespace {
 
-using std::chrono_literals::operator""ms;
-using std::chrono_literals::operator""s;
+using namespace std::chrono_literals;
 
 // Keeps every processor busy for as long as it lives.
 class BusyMachine {
@@ -56,9 +55,8 @@ class LinkTest : public ::testing::Test {
   void SetUp() override {
     BPFTUNE_NEEDS_PRIVILEGE();
     for (auto* host : {&client_, &server_}) {
-      auto created = Host::Create(host == &client_ ? "client" : "server");
-      ASSERT_OK(created);
-      *host = *created;
+      *host = Host::Create(host == &client_ ? "client" : "server");
+      ASSERT_OK(*host);
       ASSERT_OK((*host)->SetSysctl("net.ipv4.tcp_rmem", "4096 131072 67108864"));
       ASSERT_OK((*host)->SetSysctl("net.ipv4.tcp_wmem", "4096 131072 67108864"));
     }
@@ -68,8 +66,8 @@ class LinkTest : public ::testing::Test {
     return Link::Create(*client_, *server_, parameters, {.seed = seed});
   }
 
-  std::optional<Host> client_;
-  std::optional<Host> server_;
+  Result<Host> client_ = Error("not created yet");
+  Result<Host> server_ = Error("not created yet");
 };
 
 // Never early; at best, and that is what the emulator can promise, hardly late. A hypervisor that
@@ -189,7 +187,11 @@ Result<std::vector<Arrival>> SendBurst(const Link& link, uint32_t count) {
   if (!sent) return sent.error();
   std::vector<Arrival> arrivals;
   while (WaitForEvents(receiver->get(), POLLIN, 500ms)) {
-    while (auto arrival = ReceiveNumbered(*receiver)) arrivals.push_back(*arrival);
+    for (;;) {
+      const std::optional<Arrival> arrival = ReceiveNumbered(*receiver);
+      if (!arrival) break;
+      arrivals.push_back(*arrival);
+    }
   }
   return arrivals;
 }
@@ -219,7 +221,8 @@ TEST_F(LinkTest, DatagramsArriveInOrderAtTheRateOfTheLine) {
     auto second_half = std::span<const Arrival>(arrivals).last(count / 2);
     double drift_ns = LeastDelayNs(second_half.last(50), segment_ns) -
                       LeastDelayNs(second_half.first(50), segment_ns);
-    double share = drift_ns / (segment_ns * (count / 2 - 50));
+    const uint32_t segments_apart = count / 2 - 50;
+    double share = drift_ns / (segment_ns * segments_apart);
     EXPECT_NEAR(share, 0, link.is_realtime() ? 0.005 : 0.05) << rate_mbit << " Mbit/s";
   }
 }
@@ -253,6 +256,7 @@ TEST_F(LinkTest, LosesExactlyTheSegmentsThatTheSeedSays) {
     ASSERT_OK_AND_ASSIGN(std::vector<Arrival> arrivals, SendBurst(link, kCount));
 
     std::vector<uint32_t> numbers;
+    numbers.reserve(arrivals.size());
     for (const Arrival& arrival : arrivals) numbers.push_back(arrival.number);
     EXPECT_EQ(numbers, expected);
     EXPECT_EQ(link.Statistics(Direction::kAToB).dropped_by_loss, kCount - expected.size());

@@ -70,6 +70,7 @@ TEST(LinkParametersTest, QueueIsInUnitsOfRateTimesRoundTrip) {
 std::vector<bool> Losses(uint64_t seed, double share, double burst, int count) {
   LossSequence sequence(seed);
   std::vector<bool> losses;
+  losses.reserve(count);
   for (int i = 0; i < count; i++) losses.push_back(sequence.Next(share, burst));
   return losses;
 }

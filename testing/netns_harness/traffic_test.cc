@@ -13,27 +13,24 @@
 namespace bpftune::testing {
 namespace {
 
-using std::chrono_literals::operator""ms;
-using std::chrono_literals::operator""s;
+using namespace std::chrono_literals;
 
 class TrafficTest : public ::testing::Test {
  protected:
   void SetUp() override {
     BPFTUNE_NEEDS_PRIVILEGE();
-    auto client = Host::Create("client");
-    auto server = Host::Create("server");
-    ASSERT_OK(client);
-    ASSERT_OK(server);
-    client_ = *client;
-    server_ = *server;
+    client_ = Host::Create("client");
+    server_ = Host::Create("server");
+    ASSERT_OK(client_);
+    ASSERT_OK(server_);
   }
 
   Result<Link> Connect(const LinkParameters& parameters) {
     return Link::Create(*client_, *server_, parameters);
   }
 
-  std::optional<Host> client_;
-  std::optional<Host> server_;
+  Result<Host> client_ = Error("not created yet");
+  Result<Host> server_ = Error("not created yet");
 };
 
 TEST_F(TrafficTest, ABulkFlowKnowsWhatArrivedWhen) {

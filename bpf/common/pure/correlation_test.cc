@@ -33,7 +33,7 @@ class Reference {
       samples_ = 1;
       return;
     }
-    const int shift = std::min<int>(std::bit_width(samples_), 5);
+    const int shift = std::min(static_cast<int>(std::bit_width(samples_)), 5);
     const long double a = std::ldexp(1.0L, -shift);
     const long double dx = x - mean_x_, dy = y - mean_y_;
     mean_x_ += a * dx;
@@ -252,7 +252,7 @@ TEST(CorrelationTest, IsTrueForEveryThresholdBelowOneThatIsReached) {
   for (int trial = 0; trial < 600; trial++) {
     const int noise = 1 + 4 * trial;
     const correlation c = After(40, [&](int) {
-      const __s32 s = random() % 512;
+      const auto s = static_cast<__s32>(random() % 512);
       return Sample{s, s + static_cast<__s32>(random() % noise)};
     });
     for (__u32 r = 1; r < 1000; r++)

@@ -111,7 +111,8 @@ TEST(LearningStepApplyTest, ReachesATargetAThousandTimesAwayAndSettlesWithinOne3
       EXPECT_GT(value, target / 2);
     }
   }
-  EXPECT_NEAR(static_cast<double>(value), target, target / 32);
+  const __u64 tolerance = target / 32;
+  EXPECT_NEAR(static_cast<double>(value), target, tolerance);
 }
 
 }  // namespace

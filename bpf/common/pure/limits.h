@@ -159,8 +159,8 @@ PURE_ONCE __u32 ilog2_q8(__u64 v)
  */
 PURE __s32 log2_ratio_q8(__u64 v, __u64 reference)
 {
-	__s32 log = ilog2_q8(v);
-	__s32 log_reference = ilog2_q8(reference);
+	__s32 log = PURE_S32(ilog2_q8(v));
+	__s32 log_reference = PURE_S32(ilog2_q8(reference));
 
 	return log - log_reference;
 }

@@ -33,4 +33,11 @@
 #define PURE_ONCE static inline
 #endif
 
+/* x as an __s32, in so many words. */
+#ifdef __cplusplus
+#define PURE_S32(x) static_cast<__s32>(x)
+#else
+#define PURE_S32(x) ((__s32)(x))
+#endif
+
 #define PURE_U64_MAX 18446744073709551615ULL

@@ -84,7 +84,7 @@ void TryLearning(Bytes &in) {
   const __u64 lowest = in.Next<__u64>(), highest = in.Next<__u64>(), horizon = in.Next<__u64>();
   __u64 value = in.Next<__u64>();
   while (!in.empty()) {
-    const __s32 direction = in.Next<int8_t>();
+    const int8_t direction = in.Next<int8_t>();
     learning_step_move(&step, in.Next<__u64>(), direction, horizon);
     CHECK(step.step_shift <= LEARNING_SHIFT_SMALLEST);
     const __u64 next = learning_step_apply(&step, value, lowest, highest);
@@ -141,7 +141,7 @@ void TryCorrelation(Bytes &in) {
     const __s32 x = in.Next<int16_t>(), y = in.Next<int16_t>();
     correlation_add(&c, x, y);
     const long double dx = std::clamp(x, -4096, 4096) - mx, dy = std::clamp(y, -4096, 4096) - my;
-    const long double a = std::ldexp(1.0L, -std::min<int>(std::bit_width(n), 5));
+    const long double a = std::ldexp(1.0L, -std::min(static_cast<int>(std::bit_width(n)), 5));
     mx += a * dx;
     my += a * dy;
     vx += a * ((1 - a) * dx * dx - vx);
