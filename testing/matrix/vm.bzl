@@ -10,6 +10,7 @@ def vm_test(
         test,
         data = [],
         modules = [],
+        virtual_time = False,
         env = {},
         tags = [],
         timeout = "long",
@@ -31,6 +32,8 @@ def vm_test(
       test: label of the test binary (a cc_test, or a cc_binary with testonly).
       data: files it needs besides those of its own.
       modules: kernel modules beyond the usual ones.
+      virtual_time: the guest's clock counts its own instructions and skips its idle time: ten
+        minutes of waiting take seconds, and the host's load does not matter.
       env: more environment variables for it.
       tags: more tags.
       timeout: Bazel's; a minute of it is kept for fetching the kernel.
@@ -42,6 +45,7 @@ def vm_test(
         args = [
             kernel,
             ",".join(_MODULES + modules),
+            "virtual" if virtual_time else "real",
             "$(rootpath %s)" % test,
         ] + ["%s=%s" % (key, env[key]) for key in sorted(env)],
         data = data + [
