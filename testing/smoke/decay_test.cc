@@ -34,7 +34,8 @@ TEST(DecayTest, RaisedMaximumComesDownToWhereItWasWhenNobodyNeedsIt) {
   // The need that was measured fades by half in ten minutes; the maximum follows it, step by step.
   size_t from = 0;
   for (int64_t cap = raised; cap > c.cap;) {
-    auto lower = daemon.WaitForLine("^Due to nothing needing the upper half .* change", 20min, from);
+    auto lower =
+        daemon.WaitForLine("^Due to nothing needing the upper half .* change", 20min, from);
     ASSERT_TRUE(lower) << "stays at " << cap;
     from = lower->number + 1;
     ASSERT_TRUE(daemon.WaitForLine("no connection needed the upper half", 5s, from));
