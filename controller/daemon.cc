@@ -71,12 +71,10 @@ Status CheckWithout(const std::set<std::string>& without, const std::vector<std:
       listed.append(listed.empty() ? "" : ", ").append(name);
     }
   }
-  for (const std::string& name : without) {
-    if (!known.contains(name)) {
-      return Error("--without-hook '" + name + "': there is no such program; there are " + listed);
-    }
-  }
-  return Ok();
+  const auto unknown = std::find_if(without.begin(), without.end(),
+                                    [&](const auto& name) { return !known.contains(name); });
+  if (unknown == without.end()) return Ok();
+  return Error("--without-hook '" + *unknown + "': there is no such program; there are " + listed);
 }
 
 Result<UniqueFd> SignalFd() {

@@ -117,12 +117,16 @@ PURE __u32 flow_rtt_us(const struct look *look)
 	return max_u64(rtt, 1);
 }
 
-/* The shortest round trip known: of the path, without any queue. */
+/* The shortest round trip known: of the path, without any queue. A receiver's
+ * minimum is the one sample of the handshake, which may have been slow. */
 PURE __u32 flow_min_rtt_us(const struct look *look)
 {
 	__u32 rtt = look->min_rtt_us ? look->min_rtt_us : look->srtt_us;
 
-	return max_u64(rtt ? rtt : look->receive_rtt_us, 1);
+	if (look->side == RECEIVING && look->receive_rtt_us &&
+	    (!rtt || look->receive_rtt_us < rtt))
+		rtt = look->receive_rtt_us;
+	return max_u64(rtt, 1);
 }
 
 PURE __u32 receive_payload_256ths(const struct look *look)

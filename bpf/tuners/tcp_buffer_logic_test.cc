@@ -152,6 +152,15 @@ TEST(JudgeTest, ReceiverRateDoesNotCountBytesThatWaitedForAMissingSegment) {
   EXPECT_LE(f.rate.max_bytes_per_s, before);
 }
 
+TEST(JudgeTest, SlowHandshakeDoesNotMakeAReceiverNeedMore) {
+  look l = LimitedReceiver();
+  flow f = {};
+  const finding found = Follow(&f, l, kReceiveRate);
+  l.min_rtt_us = l.srtt_us = 250'000;  // the only sample it has; the path takes 100 ms
+  flow g = {};
+  EXPECT_EQ(found.need, Follow(&g, l, kReceiveRate).need);
+}
+
 TEST(JudgeTest, ConnectionThatTurnsRoundStartsAnew) {
   flow f = {};
   Follow(&f, LimitedSender(), kSendRate);

@@ -16,8 +16,7 @@
 namespace bpftune::testing {
 namespace {
 
-using std::chrono_literals::operator""ms;
-using std::chrono_literals::operator""s;
+using namespace std::chrono_literals;
 
 constexpr int kNotTried = 255;  // no errno
 

@@ -13,7 +13,7 @@
 namespace bpftune::testing {
 namespace {
 
-using std::chrono_literals::operator""s;
+using namespace std::chrono_literals;
 
 std::string Triple(int64_t initial, int64_t most) {
   return "4096 " + std::to_string(std::min(initial, most)) + " " + std::to_string(most);
@@ -93,10 +93,11 @@ Result<BulkFlow> RunFlow(const Path& path, const BulkCase& c) {
   return flow;
 }
 
-Result<double> UncappedMbit(const BulkCase& c, double from_s) {
+Result<double> UncappedMbit(const BulkCase& c, double from_s, bool again) {
   using Key = std::tuple<double, double, double, std::string, double>;
   static std::map<Key, BulkFlow> flows;
   const Key key(c.rtt_ms, c.rate_mbit, c.queue_bdp, c.congestion_control, c.seconds);
+  if (again) flows.erase(key);
   auto known = flows.find(key);
   if (known == flows.end()) {
     BulkCase ample = c;

@@ -64,7 +64,7 @@ bool WaitForLooks(Daemon& daemon);
 Result<BulkFlow> RunFlow(const Path& path, const BulkCase& c);
 
 // Mbit/s from `from_s` to the end with ample caps on both sides, no daemon. Measured once for each
-// path of the process.
-Result<double> UncappedMbit(const BulkCase& c, double from_s);
+// path of the process, unless `again`.
+Result<double> UncappedMbit(const BulkCase& c, double from_s, bool again = false);
 
 }  // namespace bpftune::testing

@@ -16,7 +16,7 @@
 namespace bpftune::testing {
 namespace {
 
-using std::chrono_literals::operator""s;
+using namespace std::chrono_literals;
 
 class CrashTest : public ::testing::Test {
  protected:

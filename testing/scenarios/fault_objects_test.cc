@@ -20,7 +20,7 @@
 namespace bpftune::testing {
 namespace {
 
-using std::chrono_literals::operator""s;
+using namespace std::chrono_literals;
 
 // Where the description begins in the file.
 size_t HeaderIn(const std::string& object) {

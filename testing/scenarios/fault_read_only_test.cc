@@ -15,7 +15,7 @@
 namespace bpftune::testing {
 namespace {
 
-using std::chrono_literals::operator""s;
+using namespace std::chrono_literals;
 
 TEST(FaultReadOnlyTest, AValueThatCannotBeWrittenIsSaidOnceAndCounted) {
   BPFTUNE_NEEDS_PRIVILEGE();

@@ -18,7 +18,7 @@
 namespace bpftune::testing {
 namespace {
 
-using std::chrono_literals::operator""s;
+using namespace std::chrono_literals;
 
 constexpr char kWmem[] = "net.ipv4.tcp_wmem";
 constexpr double kMbit = 200;

@@ -15,14 +15,14 @@
 namespace bpftune::testing {
 namespace {
 
-using std::chrono_literals::operator""s;
+using namespace std::chrono_literals;
 
 constexpr char kWmem[] = "net.ipv4.tcp_wmem";
 constexpr char kRmem[] = "net.ipv4.tcp_rmem";
 constexpr char kCapped[] = "4096 16384 1310720";
 // What the cap allows is a quarter of what the path holds, so there is something to tune for a
 // while.
-constexpr BulkCase kCase = {.side = Side::kSend, .cap = 1310720, .rtt_ms = 100, .rate_mbit = 400};
+const BulkCase kCase = {.side = Side::kSend, .cap = 1310720, .rtt_ms = 100, .rate_mbit = 400};
 
 class OverrideByHandTest : public ::testing::Test {
  protected:

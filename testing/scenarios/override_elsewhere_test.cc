@@ -16,11 +16,11 @@
 namespace bpftune::testing {
 namespace {
 
-using std::chrono_literals::operator""s;
+using namespace std::chrono_literals;
 
 constexpr char kWmem[] = "net.ipv4.tcp_wmem";
 constexpr char kTheirs[] = "4096 16384 1000000";
-constexpr BulkCase kCase = {.side = Side::kSend, .cap = 1310720, .rtt_ms = 100, .rate_mbit = 400};
+const BulkCase kCase = {.side = Side::kSend, .cap = 1310720, .rtt_ms = 100, .rate_mbit = 400};
 
 class OverrideElsewhereTest : public ::testing::Test {
  protected:

@@ -26,9 +26,7 @@
 namespace bpftune::testing {
 namespace {
 
-using std::chrono_literals::operator""ms;
-using std::chrono_literals::operator""s;
-using std::chrono_literals::operator""us;
+using namespace std::chrono_literals;
 
 constexpr int kRounds = 300;
 

@@ -15,8 +15,7 @@
 namespace bpftune::testing {
 namespace {
 
-using std::chrono_literals::operator""min;
-using std::chrono_literals::operator""s;
+using namespace std::chrono_literals;
 
 TEST(DecayTest, RaisedMaximumComesDownToWhereItWasWhenNobodyNeedsIt) {
   BPFTUNE_NEEDS_PRIVILEGE();

@@ -20,12 +20,12 @@
 namespace bpftune::testing {
 namespace {
 
-using std::chrono_literals::operator""s;
+using namespace std::chrono_literals;
 
 constexpr auto kPatience = 120s;
 constexpr char kWmem[] = "net.ipv4.tcp_wmem";
 // The path holds 250 kB; the cap allows a third of it.
-constexpr BulkCase kHeldBack = {.side = Side::kSend, .cap = 131072, .rtt_ms = 40, .rate_mbit = 50};
+const BulkCase kHeldBack = {.side = Side::kSend, .cap = 131072, .rtt_ms = 40, .rate_mbit = 50};
 
 class EngineSmokeTest : public ::testing::Test {
  protected:
