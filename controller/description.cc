@@ -52,7 +52,9 @@ Status CheckSlots(const std::string& text, const std::string& what) {
     const size_t end = text.find('}', at);
     if (text[at] == '}' || end == std::string::npos) return Error(what + ": a stray brace");
     const std::string slot = text.substr(at + 1, end - at - 1);
-    if (!IsKnownSlot(slot)) return Error(what + ": unknown slot '{" + slot + "}'");
+    if (!IsKnownSlot(slot)) {
+      return Error(std::string(what).append(": unknown slot '{").append(slot).append("}'"));
+    }
     at = end + 1;
   }
   return Ok();
