@@ -4,8 +4,6 @@
 #include <algorithm>
 #include <chrono>
 #include <csignal>
-#include <map>
-#include <tuple>
 #include <utility>
 
 #include "testing/netns_harness/expect.h"
@@ -91,25 +89,6 @@ Result<BulkFlow> RunFlow(const Path& path, const BulkCase& c) {
       BulkFlow::Start(path.link->a(), path.link->b(), {.congestion_control = c.congestion_control});
   if (flow) flow->WaitUntil(c.seconds);
   return flow;
-}
-
-Result<double> UncappedMbit(const BulkCase& c, double from_s, bool again) {
-  using Key = std::tuple<double, double, double, std::string, double>;
-  static std::map<Key, BulkFlow> flows;
-  const Key key(c.rtt_ms, c.rate_mbit, c.queue_bdp, c.congestion_control, c.seconds);
-  if (again) flows.erase(key);
-  auto known = flows.find(key);
-  if (known == flows.end()) {
-    BulkCase ample = c;
-    ample.cap = kAmpleCap;
-    auto path = Path::Create(ample);
-    if (!path) return path.error();
-    auto flow = RunFlow(*path, ample);
-    if (!flow) return flow.error();
-    flow->Stop();
-    known = flows.emplace(key, std::move(*flow)).first;
-  }
-  return known->second.MbitPerSecond(from_s, c.seconds);
 }
 
 }  // namespace bpftune::testing

@@ -63,8 +63,4 @@ bool WaitForLooks(Daemon& daemon);
 // A flow over the path for c.seconds.
 Result<BulkFlow> RunFlow(const Path& path, const BulkCase& c);
 
-// Mbit/s from `from_s` to the end with ample caps on both sides, no daemon. Measured once for each
-// path of the process, unless `again`.
-Result<double> UncappedMbit(const BulkCase& c, double from_s, bool again = false);
-
 }  // namespace bpftune::testing
