@@ -50,7 +50,11 @@ ChildProcess::~ChildProcess() {
 }
 
 void ChildProcess::Signal(int signal) const {
-  if (!status_) kill(pid_, signal);  // not reaped yet, so the number is still its own
+  if (status_) return;
+  kill(pid_, signal);  // not reaped yet, so the number is still its own
+  siginfo_t stopped;
+  if (signal == SIGSTOP)
+    waitid(P_PID, static_cast<id_t>(pid_), &stopped, WSTOPPED | WEXITED | WNOWAIT);
 }
 
 std::optional<int> ChildProcess::Wait(std::chrono::milliseconds timeout) {

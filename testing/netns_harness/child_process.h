@@ -37,6 +37,7 @@ class ChildProcess {
   ~ChildProcess();  // kills and reaps it if it still runs
 
   pid_t pid() const { return pid_; }
+  // SIGSTOP has taken effect when this returns: what the child had under way is done.
   void Signal(int signal) const;
 
   // The status as of wait(2), or nothing when the child still runs after `timeout`. May be asked

@@ -62,6 +62,7 @@ class Daemon {
   Result<DaemonExit> Stop(std::chrono::milliseconds timeout = std::chrono::seconds(10));
   // SIGKILL, as a crash would.
   Result<DaemonExit> Kill();
+  // After SIGSTOP it runs no more, not even to finish its pulse.
   void Signal(int signal);
   // Waits for it to go by itself.
   Result<DaemonExit> WaitForExit(std::chrono::milliseconds timeout);

@@ -38,7 +38,8 @@ int ask__asked(struct bpf_iter__bpf_map_elem *ctx)
 	}
 	__builtin_memcpy(request, wish, sizeof(*request));
 	request->tuner = tuner_id;
-	request->time_ns = bpf_ktime_get_ns();
+	if (!wish->time_ns)
+		request->time_ns = bpf_ktime_get_ns();
 	request_send(request, RING_WAKE);
 	return 0;
 }
