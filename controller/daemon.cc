@@ -14,8 +14,6 @@
 #include <csignal>
 #include <cstring>
 #include <ctime>
-#include <filesystem>
-#include <set>
 
 #include "controller/cgroup.h"
 #include "netns/scoped_netns.h"
@@ -38,43 +36,6 @@ uint64_t ThreadTimeNs() {
   timespec time = {};
   clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
   return static_cast<uint64_t>(time.tv_sec) * kNsPerSecond + static_cast<uint64_t>(time.tv_nsec);
-}
-
-// Regular files *.bpf.o, by name, so that a tuner's number does not depend on the file system.
-Result<std::vector<std::string>> ObjectsIn(const std::string& directory) {
-  std::error_code err;
-  std::vector<std::string> out;
-  for (const auto& entry : std::filesystem::directory_iterator(directory, err)) {
-    const std::string name = entry.path().filename().string();
-    if (name.starts_with(".") || !name.ends_with(".bpf.o") || !entry.is_regular_file(err)) continue;
-    out.push_back(entry.path().string());
-  }
-  if (err) return Error(err.value(), "reading directory '" + directory + "'");
-  if (out.empty()) {
-    return Error("there is no tuner (*.bpf.o) in '" + directory +
-                 "'; name their directory with --tuners");
-  }
-  std::sort(out.begin(), out.end());
-  return out;
-}
-
-// A name given to --without-hook that no object has is a typing error, and changes nothing.
-Status CheckWithout(const std::set<std::string>& without, const std::vector<std::string>& paths) {
-  if (without.empty()) return Ok();
-  std::set<std::string> known;
-  std::string listed;
-  for (const std::string& path : paths) {
-    auto programs = Tuner::ProgramsOf(path);
-    if (!programs) continue;  // loading it will say why
-    for (const std::string& name : *programs) {
-      known.insert(name);
-      listed.append(listed.empty() ? "" : ", ").append(name);
-    }
-  }
-  const auto unknown = std::find_if(without.begin(), without.end(),
-                                    [&](const auto& name) { return !known.contains(name); });
-  if (unknown == without.end()) return Ok();
-  return Error("--without-hook '" + *unknown + "': there is no such program; there are " + listed);
 }
 
 Result<UniqueFd> SignalFd() {
@@ -110,8 +71,6 @@ Status Visited(const Tuner& tuner) {
   if (!ran) return ran.error();
   return Ok();
 }
-
-bool WalksOrders(const HookState& state) { return state.program.ends_with("__" MAP_ORDERS); }
 
 }  // namespace
 
@@ -182,98 +141,28 @@ Status Daemon::Confine(const std::vector<std::string>& paths) {
 }
 
 Status Daemon::LoadTuners(const Options& options) {
-  auto paths = ObjectsIn(options.tuners);
-  if (!paths) return paths.error();
-  auto known = CheckWithout(options.without_hook, *paths);
-  if (!known) return known;
   auto cgroup = OpenCgroupRoot();
-  const TunerFacts facts = {.cgroup_fd = cgroup ? cgroup->get() : -1,
-                            .netns_by_inode = kind_ == NetnsIdKind::kInode,
-                            .confined = !scope_.empty(),
-                            .page_bytes = static_cast<uint32_t>(sysconf(_SC_PAGESIZE)),
-                            .without = options.without_hook,
-                            .log = log_};
-  for (const std::string& path : *paths) {
-    if (tuners_.size() == TUNERS_MAX) {
-      lost_.push_back({path, "there are " + std::to_string(TUNERS_MAX) + " tuners already"});
-      continue;
-    }
-    auto tuner = Tuner::Load(path, static_cast<uint16_t>(tuners_.size()), maps_, facts);
-    if (!tuner) {
-      lost_.push_back({path, tuner.error().message()});
-      continue;
-    }
-    auto alone = CheckAlone(tuner->description());
-    if (!alone) {
-      lost_.push_back({path, alone.error().message()});
-      continue;
-    }
-    sampler_.Add(tuner->id(), tuner->description());
-    auto watched = Watch(*tuner);
-    if (!watched) return watched;
-    tuners_.push_back(std::move(*tuner));
-  }
-  return FindWatcher();
-}
-
-// A tunable has one tuner: two would undo each other's work.
-Status Daemon::CheckAlone(const Description& description) const {
-  for (const Tuner& other : tuners_) {
-    for (const Tunable& taken : other.description().tunables) {
-      for (const Tunable& tunable : description.tunables) {
-        if (tunable.name != taken.name) continue;
-        return Error("tunable '" + taken.name + "' belongs to tuner '" + other.description().name +
-                     "' already");
-      }
-    }
-  }
-  return Ok();
-}
-
-// Tells the sysctl watcher which names concern this tuner.
-Status Daemon::Watch(const Tuner& tuner) {
-  const auto& tunables = tuner.description().tunables;
-  for (size_t row = 0; row < tunables.size(); ++row) {
-    watched_key key = {};
-    SysctlPath(tunables[row].name).copy(key.name, sizeof(key.name) - 1);
-    const watched value = {.tuner = tuner.id(),
-                           .row = static_cast<uint16_t>(row),
-                           .set_row = tunables[row].set_row,
-                           .values = static_cast<uint16_t>(tunables[row].values),
-                           .flags = tunables[row].per_netns ? TUNABLE_PER_NETNS : 0U,
-                           .reserved = 0};
-    if (bpf_map_update_elem(maps_.fd(MAP_WATCHED), &key, &value, BPF_NOEXIST) != 0) {
-      return Error::FromErrno("tunable '" + tunables[row].name + "' of tuner '" +
-                              tuner.description().name + "'");
-    }
-  }
-  return Ok();
-}
-
-// The watcher is the tuner whose pulse walks the orders. Its first pulse tells it who we are.
-Status Daemon::FindWatcher() {
-  clocks_.resize(tuners_.size());
+  auto loaded = TunerSet::Load(options.tuners, maps_,
+                               {.cgroup_fd = cgroup ? cgroup->get() : -1,
+                                .netns_by_inode = kind_ == NetnsIdKind::kInode,
+                                .confined = !scope_.empty(),
+                                .page_bytes = static_cast<uint32_t>(sysconf(_SC_PAGESIZE)),
+                                .without = options.without_hook,
+                                .log = log_});
+  if (!loaded) return loaded.error();
+  tuners_ = std::move(*loaded);
   const uint64_t now = NowNs();
-  const Tuner* watcher = nullptr;
-  for (size_t i = 0; i < tuners_.size(); ++i) {
-    const auto& hooks = tuners_[i].hooks();
-    if (std::any_of(hooks.begin(), hooks.end(), WalksOrders)) {
-      watcher = &tuners_[i];
-    } else if (tuners_[i].has(HOOK_PULSE)) {
-      clocks_[i].pulse.Wake(now);
-    }
-    for (const HookState& state : hooks) {
-      clocks_[i].periodic_due_ns.push_back(
+  for (const Tuner& tuner : tuners_.tuners()) {
+    sampler_.Add(tuner.id(), tuner.description());
+    Clock& clock = clocks_.emplace_back();
+    if (tuner.has(HOOK_PULSE) && &tuner != &tuners_.watcher()) clock.pulse.Wake(now);
+    for (const HookState& state : tuner.hooks()) {
+      clock.periodic_due_ns.push_back(
           state.hook.kind == HOOK_PERIODIC ? now + state.hook.period_ms * kNsPerMs : 0);
     }
   }
-  if (!watcher) {
-    return Error("no tuner here watches for the administrator's writes" +
-                 (lost_.empty() ? std::string() : ": " + lost_.front().why) +
-                 "; bpftune changes nothing that it could not yield");
-  }
-  state_.set_watcher(watcher);
-  auto introduced = watcher->RunPulse();
+  state_.set_watcher(&tuners_.watcher());
+  auto introduced = tuners_.watcher().RunPulse();  // tells the watcher who we are
   if (!introduced) return introduced.error();
   return Ok();
 }
@@ -291,11 +180,11 @@ int Daemon::OnRecord(void* self, void* data, size_t size) {
 }
 
 void Daemon::Handle(const request& record) {
-  if (record.tuner >= tuners_.size()) {
+  if (record.tuner >= tuners_.tuners().size()) {
     ++unknown_records_;
     return;
   }
-  const Description& tuner = tuners_[record.tuner].description();
+  const Description& tuner = tuners_.tuners()[record.tuner].description();
   switch (record.kind) {
     case REQUEST_SET:
       if (!InScope(record.netns)) return KeepOut(record);
@@ -319,7 +208,7 @@ void Daemon::Handle(const request& record) {
 bool Daemon::InScope(uint64_t netns) const { return scope_.empty() || scope_.contains(netns); }
 
 void Daemon::KeepOut(const request& record) {
-  const std::string& tuner = tuners_[record.tuner].description().name;
+  const std::string& tuner = tuners_.tuners()[record.tuner].description().name;
   const NetnsId netns{record.netns};
   state_.ClearPending(
       {.netns = record.netns, .tuner = record.tuner, .row = record.tunable, .reserved = 0});
@@ -348,7 +237,7 @@ void Daemon::Drain() {
 }
 
 Status Daemon::RunVisit(const Visit& visit) {
-  const Tuner& tuner = tuners_[visit.tuner];
+  const Tuner& tuner = tuners_.tuners()[visit.tuner];
   if (!tuner.has(HOOK_VISIT)) return Ok();
   if (visit.netns == home_) return Visited(tuner);
   auto netns = finder_.Find(visit.netns, visit.inode);
@@ -359,7 +248,7 @@ Status Daemon::RunVisit(const Visit& visit) {
 }
 
 void Daemon::RunPulse(size_t index, uint64_t now_ns) {
-  const Tuner& tuner = tuners_[index];
+  const Tuner& tuner = tuners_.tuners()[index];
   sampler_.Refresh(tuner.id(), now_ns);
   const uint64_t begin = ThreadTimeNs();
   auto ran = tuner.RunPulse();
@@ -374,13 +263,14 @@ void Daemon::RunPulse(size_t index, uint64_t now_ns) {
 }
 
 void Daemon::RunDue(uint64_t now_ns) {
-  for (size_t i = 0; i < tuners_.size(); ++i) {
+  for (size_t i = 0; i < clocks_.size(); ++i) {
+    const Tuner& tuner = tuners_.tuners()[i];
     if (clocks_[i].pulse.due_ns().value_or(kNever) <= now_ns) RunPulse(i, now_ns);
     for (size_t hook = 0; hook < clocks_[i].periodic_due_ns.size(); ++hook) {
       uint64_t& due = clocks_[i].periodic_due_ns[hook];
       if (due == 0 || due > now_ns) continue;
-      due = now_ns + tuners_[i].hooks()[hook].hook.period_ms * kNsPerMs;
-      auto ran = tuners_[i].RunPeriodic(hook);
+      due = now_ns + tuner.hooks()[hook].hook.period_ms * kNsPerMs;
+      auto ran = tuner.RunPeriodic(hook);
       if (!ran) log_->Debug(ran.error().message());
       Drain();
     }
@@ -429,7 +319,7 @@ Status Daemon::Run() {
 
 std::vector<std::string> Daemon::SummaryLines() const {
   std::vector<std::string> out = summary_.Lines();
-  for (const Tuner& tuner : tuners_) {
+  for (const Tuner& tuner : tuners_.tuners()) {
     const std::vector<uint64_t> counts = tuner.Counts();
     for (size_t row = 0; row < counts.size(); ++row) {
       if (counts[row] == 0) continue;

@@ -22,7 +22,7 @@
 #include "controller/summary.h"
 #include "controller/support.h"
 #include "controller/sysctl_files.h"
-#include "controller/tuner.h"
+#include "controller/tuner_set.h"
 #include "controller/tuning_state.h"
 #include "controller/unique_fd.h"
 #include "netns/netns_finder.h"
@@ -40,8 +40,12 @@ class Daemon {
   Daemon(const Daemon&) = delete;
   Daemon& operator=(const Daemon&) = delete;
 
-  std::vector<std::string> Support() const { return SupportLines(tuners_, lost_, kind_); }
-  std::vector<std::string> SupportTable() const { return HookTable(tuners_, lost_); }
+  std::vector<std::string> Support() const {
+    return SupportLines(tuners_.tuners(), tuners_.lost(), kind_);
+  }
+  std::vector<std::string> SupportTable() const {
+    return HookTable(tuners_.tuners(), tuners_.lost());
+  }
 
   // Until SIGTERM or SIGINT. Fails only if the loop itself does.
   Status Run();
@@ -66,9 +70,6 @@ class Daemon {
   Status Prepare(const Options& options);
   Status Confine(const std::vector<std::string>& paths);
   Status LoadTuners(const Options& options);
-  Status FindWatcher();
-  Status CheckAlone(const Description& description) const;
-  Status Watch(const Tuner& tuner);
 
   static int OnRecord(void* self, void* data, size_t size);
   void Handle(const request& record);
@@ -95,8 +96,7 @@ class Daemon {
   Summary summary_;
   Applier applier_;
   Overrides overrides_;
-  std::vector<Tuner> tuners_;  // in the order of their ids
-  std::vector<LostTuner> lost_;
+  TunerSet tuners_;
   std::vector<Clock> clocks_;  // beside tuners_
   std::vector<Visit> visits_;
   RingBufferPtr ring_;

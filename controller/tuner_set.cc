@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note
+#include "controller/tuner_set.h"
+
+#include <bpf/bpf.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <set>
+#include <utility>
+
+#include "bpf/common/state_abi.h"
+
+namespace bpftune {
+namespace {
+
+// Regular files *.bpf.o, by name, so that a tuner's number does not depend on the file system.
+Result<std::vector<std::string>> ObjectsIn(const std::string& directory) {
+  std::error_code err;
+  std::vector<std::string> out;
+  for (const auto& entry : std::filesystem::directory_iterator(directory, err)) {
+    const std::string name = entry.path().filename().string();
+    if (name.starts_with(".") || !name.ends_with(".bpf.o") || !entry.is_regular_file(err)) continue;
+    out.push_back(entry.path().string());
+  }
+  if (err) return Error(err.value(), "reading directory '" + directory + "'");
+  if (out.empty()) {
+    return Error("there is no tuner (*.bpf.o) in '" + directory +
+                 "'; name their directory with --tuners");
+  }
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
+// A name given to --without-hook that no object has is a typing error, and changes nothing.
+Status CheckWithout(const std::set<std::string>& without, const std::vector<std::string>& paths) {
+  if (without.empty()) return Ok();
+  std::set<std::string> known;
+  std::string listed;
+  for (const std::string& path : paths) {
+    auto programs = Tuner::ProgramsOf(path);
+    if (!programs) continue;  // loading it will say why
+    for (const std::string& name : *programs) {
+      known.insert(name);
+      listed.append(listed.empty() ? "" : ", ").append(name);
+    }
+  }
+  const auto unknown = std::find_if(without.begin(), without.end(),
+                                    [&](const auto& name) { return !known.contains(name); });
+  if (unknown == without.end()) return Ok();
+  return Error("--without-hook '" + *unknown + "': there is no such program; there are " + listed);
+}
+
+watched_key WatchedKey(const Tunable& tunable) {
+  watched_key key = {};
+  SysctlPath(tunable.name).copy(key.name, sizeof(key.name) - 1);
+  return key;
+}
+
+// Tells the sysctl watcher which names concern this tuner; all or none.
+Status Watch(const Tuner& tuner, const SharedMaps& maps) {
+  const auto& tunables = tuner.description().tunables;
+  for (size_t row = 0; row < tunables.size(); ++row) {
+    const watched_key key = WatchedKey(tunables[row]);
+    const watched value = {.tuner = tuner.id(),
+                           .row = static_cast<uint16_t>(row),
+                           .set_row = tunables[row].set_row,
+                           .values = static_cast<uint16_t>(tunables[row].values),
+                           .flags = tunables[row].per_netns ? TUNABLE_PER_NETNS : 0U,
+                           .reserved = 0};
+    const int err = bpf_map_update_elem(maps.fd(MAP_WATCHED), &key, &value, BPF_NOEXIST);
+    if (err == 0) continue;
+    while (row-- > 0) {
+      const watched_key told = WatchedKey(tunables[row]);
+      (void)bpf_map_delete_elem(maps.fd(MAP_WATCHED), &told);
+    }
+    return Error(-err, "telling the sysctl watcher about tuner '" + tuner.description().name + "'");
+  }
+  return Ok();
+}
+
+bool CarriesOutOrders(const Tuner& tuner) {
+  const auto& hooks = tuner.hooks();
+  return std::any_of(hooks.begin(), hooks.end(), [](const HookState& state) {
+    return state.program.ends_with("__" MAP_ORDERS);
+  });
+}
+
+}  // namespace
+
+Result<TunerSet> TunerSet::Load(const std::string& directory, const SharedMaps& maps,
+                                const TunerFacts& facts) {
+  auto paths = ObjectsIn(directory);
+  if (!paths) return paths.error();
+  auto known = CheckWithout(facts.without, *paths);
+  if (!known) return known.error();
+  TunerSet set;
+  for (const std::string& path : *paths) {
+    auto added = set.Add(path, maps, facts);
+    if (!added) set.lost_.push_back({path, added.error().message()});
+  }
+  const auto watcher = std::find_if(set.tuners_.begin(), set.tuners_.end(), CarriesOutOrders);
+  if (watcher == set.tuners_.end()) {
+    return Error("no tuner here watches for the administrator's writes" +
+                 (set.lost_.empty() ? std::string() : ": " + set.lost_.front().why) +
+                 "; bpftune changes nothing that it could not yield");
+  }
+  set.watcher_ = static_cast<size_t>(watcher - set.tuners_.begin());
+  return set;
+}
+
+Status TunerSet::Add(const std::string& path, const SharedMaps& maps, const TunerFacts& facts) {
+  if (tuners_.size() == TUNERS_MAX) {
+    return Error("there are " + std::to_string(TUNERS_MAX) + " tuners already");
+  }
+  auto tuner = Tuner::Load(path, static_cast<uint16_t>(tuners_.size()), maps, facts);
+  if (!tuner) return tuner.error();
+  auto alone = CheckAlone(tuner->description());
+  if (!alone) return alone;
+  auto watched = Watch(*tuner, maps);
+  if (!watched) return watched;
+  tuners_.push_back(std::move(*tuner));
+  return Ok();
+}
+
+// A tunable has one tuner: two would undo each other's work.
+Status TunerSet::CheckAlone(const Description& description) const {
+  for (const Tuner& other : tuners_) {
+    for (const Tunable& taken : other.description().tunables) {
+      for (const Tunable& tunable : description.tunables) {
+        if (tunable.name != taken.name) continue;
+        return Error("tunable '" + taken.name + "' belongs to tuner '" + other.description().name +
+                     "' already");
+      }
+    }
+  }
+  return Ok();
+}
+
+}  // namespace bpftune

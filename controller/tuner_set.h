@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note
+#pragma once
+
+// All tuners at work: what a directory holds, loaded, and made known to the sysctl watcher.
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "controller/result.h"
+#include "controller/shared_maps.h"
+#include "controller/support.h"
+#include "controller/tuner.h"
+
+namespace bpftune {
+
+class TunerSet {
+ public:
+  // Loads the objects *.bpf.o of `directory`. A tuner that does not work is left out, and lost()
+  // says why. Fails if there is none at all, if a name in facts.without is no program of theirs,
+  // and if none watches for the administrator's writes, since then nobody could yield to them.
+  static Result<TunerSet> Load(const std::string& directory, const SharedMaps& maps,
+                               const TunerFacts& facts);
+
+  // In the order of their ids.
+  const std::vector<Tuner>& tuners() const { return tuners_; }
+  const std::vector<LostTuner>& lost() const { return lost_; }
+
+  // The one whose pulse carries out orders (bpf/common/state_abi.h); it has no beat.
+  const Tuner& watcher() const { return tuners_[watcher_]; }
+
+ private:
+  Status Add(const std::string& path, const SharedMaps& maps, const TunerFacts& facts);
+  Status CheckAlone(const Description& description) const;
+
+  std::vector<Tuner> tuners_;
+  std::vector<LostTuner> lost_;
+  size_t watcher_ = 0;
+};
+
+}  // namespace bpftune
