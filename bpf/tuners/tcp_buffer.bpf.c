@@ -55,79 +55,13 @@
 #include "policies/tcp_buffer.policy.h"
 TUNER_DEFINE(TCP_BUFFER, "tcp_buffer", "sizes TCP's buffers by what the paths in use really hold");
 
-#include "bpf/common/pure/learning.h"
 #include "bpf/common/request.bpf.h"
-#include "bpf/tuners/tcp_buffer_logic.h"
+#include "bpf/tuners/tcp_buffer_state.bpf.h"
+#include "bpf/tuners/tcp_buffer_decide.bpf.h"
 
 #define BEAT_FAST_MS 100  /* while something is held back, or new */
 #define BEAT_BUSY_MS 1000 /* while connections carry data */
 #define BEAT_IDLE_MS 2000 /* while connections exist */
-#define SECOND_NS 1000000000ULL
-
-/* Half of a need is forgotten in this time. */
-const volatile __u64 cfg_need_half_life_ns = 600 * SECOND_NS;
-/* A maximum comes down when its upper half was not needed for so long. */
-const volatile __u64 cfg_unneeded_ns = 600 * SECOND_NS;
-/* After a step down for latency: time for new connections to show it. */
-const volatile __u64 cfg_latency_hold_ns = 10 * SECOND_NS;
-/* After a request was refused. */
-const volatile __u64 cfg_refused_hold_ns = 10 * SECOND_NS;
-/* Moves further apart than this say nothing about each other. */
-const volatile __u64 cfg_learning_horizon_ns = 3600 * SECOND_NS;
-
-/* The connections. Key: socket; written by the sweep and the visit, which the
- * daemon's one thread runs; goes with the socket. Without memory for it, the
- * connection is not seen. */
-struct {
-	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, int);
-	__type(value, struct flow);
-} flows SEC(".maps");
-
-/* What was learned about one tunable in one namespace. */
-struct learning {
-	struct learning_step step;
-	struct correlation latency;
-	struct peak need;
-	__u64 needed_ns;     /* when the upper half was last needed */
-	__u64 hold_until_ns; /* no move before: the last one must show first */
-	__u32 sequence;
-	__u32 bloated_sweeps; /* in a row */
-	__u32 netns_inode;
-	__u32 reserved;
-	__s64 seen[TUNER_MAX_VALUES];
-	struct demand demand;
-};
-
-/* Key: namespace and tunable. Written by the sweep and the decay only. When it
- * is full (counted), further namespaces are not tuned. */
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, STATE_MAX_ENTRIES);
-	__type(key, struct state_key);
-	__type(value, struct learning);
-} learning SEC(".maps");
-
-/* The sweep under way. Only the daemon's thread runs it. */
-#define TOUCHED_MAX 64 /* further namespaces get their turn in the next sweep */
-struct {
-	__u64 number;
-	__u32 sockets;
-	__u32 moving;
-	__u32 urgent; /* connections to look at again soon */
-	__u32 touched;
-	struct state_key keys[TOUCHED_MAX];
-} sweep;
-
-struct learning blank_learning; /* too large for the stack */
-
-/* Pulses of SO_RCVLOWAT that enlarged a buffer, and that did not. Where the
- * first few do nothing, this kernel's does nothing. */
-#define VISITS_TO_TRY 3
-__u32 visits_helped;
-__u32 visits_in_vain;
 
 /* ---- seeing connections ------------------------------------------------- */
 
@@ -373,144 +307,7 @@ static __always_inline void sweep_socket(struct sock *sk, struct flow *flow)
 	sweep.urgent += flow->waiting_buffer && found.limited;
 }
 
-/* ---- deciding ----------------------------------------------------------- */
-
-static __always_inline struct request *propose(const struct state_key *key, struct learning *l,
-					       __u16 scenario, __u64 target)
-{
-	struct published *published = bpf_map_lookup_elem(&tuner_published, key);
-	struct request *request;
-
-	/* Refused lately: what was in the way is not gone so soon. */
-	if (published && published->refused &&
-	    bpf_ktime_get_ns() - published->refused_ns < cfg_refused_hold_ns)
-		return NULL;
-	if (!pending_begin(key, l->sequence + 1))
-		return NULL;
-	request = request_begin(REQUEST_SET, key->netns);
-	if (!request) {
-		bpf_map_delete_elem(&tuner_pending, key);
-		return NULL;
-	}
-	request->netns_inode = l->netns_inode;
-	request->tunable = key->row;
-	request->scenario = scenario;
-	request->sequence = ++l->sequence;
-	request->mask = 1U << 2;
-	request->seen[0] = request->wanted[0] = l->seen[0];
-	request->seen[1] = request->wanted[1] = l->seen[1];
-	request->seen[2] = l->seen[2];
-	request->wanted[2] = target;
-	return request;
-}
-
-static __always_inline __u16 why_limited(const struct state_key *key, const struct demand *demand)
-{
-	if (key->row == TUNABLE_TCP_WMEM)
-		return SCENARIO_SEND_BUFFER_LIMITED;
-	return demand->scale_limited ? SCENARIO_WINDOW_SCALE_LIMITED :
-				       SCENARIO_RECEIVE_WINDOW_LIMITED;
-}
-
-static __always_inline void decide_raise(const struct state_key *key, struct learning *l, __u64 now)
-{
-	__u64 pressure = sample_value(SAMPLE_TCP_MEM_PRESSURE);
-	struct demand *demand = &l->demand;
-	struct request *request;
-	__u64 target;
-
-	target = raised_cap(l->seen[2], demand->need, memory_ceiling(pressure, tuner_page_bytes));
-	if (!target)
-		return;
-	if (sample_value(SAMPLE_TCP_MEM_USED) >= pressure) {
-		count(COUNT_HELD_MEMORY);
-		return;
-	}
-	if (latency_forbids(&l->latency, demand)) {
-		count(COUNT_HELD_LATENCY);
-		return;
-	}
-	request = propose(key, l, why_limited(key, demand), target);
-	if (!request)
-		return;
-	request->evidence[0] = demand->rate / 125; /* kbit/s */
-	request->evidence[1] = demand->min_rtt_us;
-	request->evidence[2] = demand->need;
-	request->evidence[3] = demand->limited;
-	request->peer_family = demand->peer_family;
-	__builtin_memcpy(request->peer, demand->peer, sizeof(request->peer));
-	request_send(request, RING_QUIET);
-	learning_step_move(&l->step, now, 1, cfg_learning_horizon_ns);
-	/* A round trip must pass before anything can show. */
-	l->hold_until_ns = now + demand->rtt_us * NS_PER_US;
-}
-
-/* Out of line: inlined eight times over, the search would fill the program. */
-static __noinline __u32 latency_permille(const struct correlation *latency)
-{
-	return latency ? correlation_permille(latency) : 0;
-}
-
-static __always_inline void decide_latency(const struct state_key *key, struct learning *l,
-					   __u64 now)
-{
-	struct demand *demand = &l->demand;
-	struct learning_step step = l->step;
-	struct request *request;
-	__u64 target, floor;
-
-	/* Three sweeps in a row: one late acknowledgement is no queue. */
-	if (++l->bloated_sweeps < 3 || !correlation_at_least(&l->latency, 900))
-		return;
-	learning_step_move(&step, now, -1, cfg_learning_horizon_ns);
-	floor = sat_add(demand->need_of_any, demand->need_of_any / 4);
-	floor = max_u64(max_u64(floor, peak_now(&l->need, now, cfg_need_half_life_ns)),
-			l->seen[1]);
-	if (floor >= (__u64)l->seen[2])
-		return;
-	target = learning_step_apply(&step, l->seen[2], floor, l->seen[2]);
-	request = propose(key, l, SCENARIO_LATENCY_FOLLOWS_BUFFER, target);
-	if (!request)
-		return;
-	request->evidence[0] = demand->bloated_rtt_us;
-	request->evidence[1] = demand->bloated_min_rtt_us;
-	request->evidence[2] = latency_permille(&l->latency);
-	request->evidence[3] = demand->need_of_any;
-	request->peer_family = demand->peer_family;
-	__builtin_memcpy(request->peer, demand->peer, sizeof(request->peer));
-	request_send(request, RING_QUIET);
-	l->step = step;
-	l->hold_until_ns = now + cfg_latency_hold_ns;
-}
-
-/* A global function: the verifier checks it once, for any index, rather than
- * anew in each turn of the loop. */
-__noinline int decide(__u32 index)
-{
-	struct state_key key = sweep.keys[index & (TOUCHED_MAX - 1)];
-	__u64 now = bpf_ktime_get_ns();
-	struct learning *l = bpf_map_lookup_elem(&learning, &key);
-
-	if (!l)
-		return 0;
-	peak_note(&l->need, now, l->demand.need_of_any, cfg_need_half_life_ns);
-	if (l->demand.need_of_any > (__u64)l->seen[2] / 2)
-		l->needed_ns = now;
-	if (!l->demand.bloated_rtt_us)
-		l->bloated_sweeps = 0;
-	if (now < l->hold_until_ns)
-		return 0;
-	if (is_yielded(key.netns, key.row)) {
-		if (l->demand.limited)
-			count(COUNT_HELD_YIELDED);
-		return 0;
-	}
-	if (l->demand.limited)
-		decide_raise(&key, l, now);
-	else if (l->demand.bloated_rtt_us)
-		decide_latency(&key, l, now);
-	return 0;
-}
+/* ---- the end of a sweep -------------------------------------------------- */
 
 static __always_inline void finish_sweep(void)
 {
@@ -580,7 +377,7 @@ int decay__learning(struct bpf_iter__bpf_map_elem *ctx)
 	l->seen[1] = published->last[1];
 	l->seen[2] = published->last[2];
 	target = learning_step_apply(&step, published->last[2], floor, published->last[2]);
-	request = propose(&key, l, SCENARIO_BUFFER_NOT_NEEDED, target);
+	request = propose(&key, l, SCENARIO_BUFFER_NOT_NEEDED, target, NULL);
 	if (!request)
 		return 0;
 	request->evidence[0] = (now - l->needed_ns) / SECOND_NS;

@@ -49,6 +49,15 @@ class WindowLimited : public ::testing::TestWithParam<BulkCase> {
  protected:
   void SetUp() override { BPFTUNE_NEEDS_PRIVILEGE(); }
 
+  void ExpectThePathFilledInFewWrites(int earlier) {
+    Achieved achieved;
+    ASSERT_NO_FATAL_FAILURE(Run(earlier, &achieved));
+    EXPECT_GE(achieved.ratio, kLeastRatio);
+    EXPECT_GE(achieved.writes, 1u);
+    EXPECT_LE(achieved.writes, 12u);
+    EXPECT_LE(achieved.final_bdp, 4);
+  }
+
   static bool IsLong() { return GetParam().rtt_ms > 100; }
   static double LearnSeconds() { return IsLong() ? 5 : 3; }
 
@@ -62,6 +71,7 @@ class WindowLimited : public ::testing::TestWithParam<BulkCase> {
     }
   }
 
+ private:
   void RunOnce(int earlier, Achieved* out) {
     const BulkCase& c = GetParam();
     const double line = c.rate_mbit * 0.965;  // less TCP's and IP's headers
@@ -88,14 +98,7 @@ class WindowLimited : public ::testing::TestWithParam<BulkCase> {
 
 class FirstCubicConnection : public WindowLimited {};
 
-TEST_P(FirstCubicConnection, FillsThePathInFewWrites) {
-  Achieved achieved;
-  ASSERT_NO_FATAL_FAILURE(Run(0, &achieved));
-  EXPECT_GE(achieved.ratio, kLeastRatio);
-  EXPECT_LE(achieved.writes, 12u);
-  EXPECT_GE(achieved.writes, 1u);
-  EXPECT_LE(achieved.final_bdp, 4);
-}
+TEST_P(FirstCubicConnection, FillsThePathInFewWrites) { ExpectThePathFilledInFewWrites(0); }
 
 INSTANTIATE_TEST_SUITE_P(Paths, FirstCubicConnection,
                          ::testing::Values(Cell(Side::kReceive, 20), Cell(Side::kReceive, 40),
@@ -105,14 +108,7 @@ INSTANTIATE_TEST_SUITE_P(Paths, FirstCubicConnection,
 
 class SecondConnection : public WindowLimited {};
 
-TEST_P(SecondConnection, FillsThePathInFewWrites) {
-  Achieved achieved;
-  ASSERT_NO_FATAL_FAILURE(Run(1, &achieved));
-  EXPECT_GE(achieved.ratio, kLeastRatio);
-  EXPECT_LE(achieved.writes, 12u);
-  EXPECT_GE(achieved.writes, 1u);
-  EXPECT_LE(achieved.final_bdp, 4);
-}
+TEST_P(SecondConnection, FillsThePathInFewWrites) { ExpectThePathFilledInFewWrites(1); }
 
 INSTANTIATE_TEST_SUITE_P(Paths, SecondConnection,
                          ::testing::Values(Cell(Side::kReceive, 100), Cell(Side::kReceive, 200),

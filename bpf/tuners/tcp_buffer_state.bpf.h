@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
+#pragma once
+
+/*
+ * What tcp_buffer remembers: of each connection, of each tunable in each
+ * namespace, and of the sweep under way. Include behind TUNER_DEFINE.
+ */
+#include "bpf/common/pure/learning.h"
+#include "bpf/common/request.bpf.h"
+#include "bpf/tuners/tcp_buffer_logic.h"
+
+#define SECOND_NS 1000000000ULL
+
+/* Half of a need is forgotten in this time. */
+const volatile __u64 cfg_need_half_life_ns = 600 * SECOND_NS;
+/* A maximum comes down when its upper half was not needed for so long. */
+const volatile __u64 cfg_unneeded_ns = 600 * SECOND_NS;
+/* After a step down for latency: time for new connections to show it. */
+const volatile __u64 cfg_latency_hold_ns = 10 * SECOND_NS;
+/* After a request was refused. */
+const volatile __u64 cfg_refused_hold_ns = 10 * SECOND_NS;
+/* Moves further apart than this say nothing about each other. */
+const volatile __u64 cfg_learning_horizon_ns = 3600 * SECOND_NS;
+
+/* The connections. Key: socket; written by the sweep and the visit, which the
+ * daemon's one thread runs; goes with the socket. Without memory for it, the
+ * connection is not seen. */
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct flow);
+} flows SEC(".maps");
+
+/* What was learned about one tunable in one namespace. */
+struct learning {
+	struct learning_step step;
+	struct correlation latency;
+	struct peak need;
+	__u64 needed_ns;     /* when the upper half was last needed */
+	__u64 hold_until_ns; /* no move before: the last one must show first */
+	__u32 sequence;
+	__u32 bloated_sweeps; /* in a row */
+	__u32 netns_inode;
+	__u32 reserved;
+	__s64 seen[TUNER_MAX_VALUES];
+	struct demand demand;
+};
+
+/* Key: namespace and tunable. Written by the sweep and the decay only. When it
+ * is full (counted), further namespaces are not tuned. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, STATE_MAX_ENTRIES);
+	__type(key, struct state_key);
+	__type(value, struct learning);
+} learning SEC(".maps");
+
+/* The sweep under way. Only the daemon's thread runs it. */
+#define TOUCHED_MAX 64 /* further namespaces get their turn in the next sweep */
+struct {
+	__u64 number;
+	__u32 sockets;
+	__u32 moving;
+	__u32 urgent; /* connections to look at again soon */
+	__u32 touched;
+	struct state_key keys[TOUCHED_MAX];
+} sweep;
+
+struct learning blank_learning; /* too large for the stack */
+
+/* Pulses of SO_RCVLOWAT that enlarged a buffer, and that did not. Where the
+ * first few do nothing, this kernel's does nothing. */
+#define VISITS_TO_TRY 3
+__u32 visits_helped;
+__u32 visits_in_vain;
