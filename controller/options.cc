@@ -24,6 +24,8 @@ ParsedOptions ParseOptions(const std::vector<std::string>& arguments) {
   ParsedOptions out;
   Options& options = out.options;
   options.tuners = DefaultTuners();
+  options.run_dir = "/run/bpftune";
+  options.pin_dir = "/sys/fs/bpf/bpftune";
   bool version = false;
   std::vector<std::string> without;
 
@@ -45,6 +47,10 @@ ParsedOptions ParseOptions(const std::vector<std::string>& arguments) {
   app.add_option(
       "--without-hook", without,
       "do not use this program (a name from the table of -S); may be given more than once");
+  app.add_option("--run-dir", options.run_dir, "directory for what it must not forget")
+      ->capture_default_str();
+  app.add_option("--pin-dir", options.pin_dir, "directory of a BPF file system, for what it learns")
+      ->capture_default_str();
   app.footer("Signals: TERM and INT end it with a summary, USR1 prints the summary so far.");
 
   app.failure_message(CLI::FailureMessage::help);  // what is allowed, not just what was wrong

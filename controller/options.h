@@ -14,6 +14,8 @@ struct Options {
   bool support = false;                // -S
   bool debug = false;                  // -d
   std::string tuners;                  // -l
+  std::string run_dir;                 // --run-dir: journal and lock, per instance
+  std::string pin_dir;                 // --pin-dir: pinned maps, per instance
   std::vector<std::string> netns;      // -n
   std::set<std::string> without_hook;  // --without-hook
 };
