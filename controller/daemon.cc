@@ -16,6 +16,7 @@
 #include <ctime>
 
 #include "controller/cgroup.h"
+#include "controller/instance.h"
 #include "netns/scoped_netns.h"
 
 namespace bpftune {
@@ -66,6 +67,19 @@ void Arm(int timer, uint64_t due_ns) {
   (void)timerfd_settime(timer, TFD_TIMER_ABSTIME, &when, nullptr);  // cannot fail: valid arguments
 }
 
+// The namespaces that were given with --netns.
+Result<std::set<uint64_t>> ScopeOf(const std::vector<std::string>& paths) {
+  std::set<uint64_t> scope;
+  for (const std::string& path : paths) {
+    const UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!fd) return Error::FromErrno("opening '" + path + "'");
+    auto id = IdOf(fd.get());
+    if (!id) return id.error().Within("--netns '" + path + "'");
+    scope.insert(id->value);
+  }
+  return scope;
+}
+
 Status Visited(const Tuner& tuner) {
   auto ran = tuner.RunVisit();
   if (!ran) return ran.error();
@@ -74,14 +88,17 @@ Status Visited(const Tuner& tuner) {
 
 }  // namespace
 
-Daemon::Daemon(LogSink* log, NetnsId home, SharedMaps maps, UniqueFd signals)
+Daemon::Daemon(LogSink* log, NetnsId home, std::set<uint64_t> scope, SharedMaps maps,
+               UniqueFd signals, UniqueFd lock)
     : log_(log),
+      lock_(std::move(lock)),
       signals_(std::move(signals)),
       maps_(std::move(maps)),
       kind_(ProbeNetnsIdKind()),
       finder_(kind_),
       names_(&finder_),
       home_(home),
+      scope_(std::move(scope)),
       files_(&finder_, home_),
       state_(&maps_),
       sampler_(maps_.fd(MAP_SAMPLES)),
@@ -105,16 +122,25 @@ Result<std::unique_ptr<Daemon>> Daemon::Start(const Options& options, LogSink* l
   if (!signals) return signals.error();
   auto home = IdOfCurrent();
   if (!home) return home.error();
+  auto scope = ScopeOf(options.netns);
+  if (!scope) return scope.error();
+  UniqueFd lock;
+  if (!options.support) {  // who only asks what works may do so beside a daemon
+    auto locked = LockInstance(options.run_dir + "/" + InstanceName(*scope));
+    if (!locked) return locked.error();
+    lock = std::move(*locked);
+  }
   auto maps = SharedMaps::Create();
   if (!maps) return maps.error();
-  std::unique_ptr<Daemon> daemon(new Daemon(log, *home, std::move(*maps), std::move(*signals)));
+  std::unique_ptr<Daemon> daemon(new Daemon(log, *home, std::move(*scope), std::move(*maps),
+                                            std::move(*signals), std::move(lock)));
   auto ready = daemon->Prepare(options);
   if (!ready) return ready.error();
   return daemon;
 }
 
 Status Daemon::Prepare(const Options& options) {
-  auto confined = Confine(options.netns);
+  auto confined = TellScope();
   if (!confined) return confined;
   auto loaded = LoadTuners(options);
   if (!loaded) return loaded;
@@ -124,18 +150,13 @@ Status Daemon::Prepare(const Options& options) {
   return Ok();
 }
 
-Status Daemon::Confine(const std::vector<std::string>& paths) {
-  for (const std::string& path : paths) {
-    const UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
-    if (!fd) return Error::FromErrno("opening '" + path + "'");
-    auto id = IdOf(fd.get(), kind_);
-    if (!id) return id.error().Within("--netns '" + path + "'");
+Status Daemon::TellScope() {
+  for (const uint64_t netns : scope_) {
     const uint8_t in_scope = 1;
-    if (bpf_map_update_elem(maps_.fd(MAP_SCOPE), &id->value, &in_scope, BPF_ANY) != 0) {
-      return Error::FromErrno("--netns '" + path + "': at most " +
-                              std::to_string(SCOPE_MAX_ENTRIES) + " namespaces can be given");
+    if (bpf_map_update_elem(maps_.fd(MAP_SCOPE), &netns, &in_scope, BPF_ANY) != 0) {
+      return Error::FromErrno("--netns: at most " + std::to_string(SCOPE_MAX_ENTRIES) +
+                              " namespaces can be given");
     }
-    scope_.insert(id->value);
   }
   return Ok();
 }

@@ -64,11 +64,12 @@ class Daemon {
     uint64_t inode;
   };
 
-  Daemon(LogSink* log, NetnsId home, SharedMaps maps, UniqueFd signals);
+  Daemon(LogSink* log, NetnsId home, std::set<uint64_t> scope, SharedMaps maps, UniqueFd signals,
+         UniqueFd lock);
 
   Applier::Edges MakeEdges();
   Status Prepare(const Options& options);
-  Status Confine(const std::vector<std::string>& paths);
+  Status TellScope();
   Status LoadTuners(const Options& options);
 
   static int OnRecord(void* self, void* data, size_t size);
@@ -83,6 +84,7 @@ class Daemon {
   uint64_t NextDue() const;
 
   LogSink* log_;
+  UniqueFd lock_;
   UniqueFd signals_;
   SharedMaps maps_;
   NetnsIdKind kind_;

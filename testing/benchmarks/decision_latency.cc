@@ -194,7 +194,8 @@ Status Measure(size_t decisions, Report& report) {
   auto folder = TunerFolder::Create();
   if (!folder) return folder.error();
   auto daemon = Daemon::Start(
-      kDaemonPath, {"-s", "-l", folder->path(), "-n", own->netns_path(), "-n", other->netns_path()},
+      kDaemonPath,
+      Apart({"-s", "-l", folder->path(), "-n", own->netns_path(), "-n", other->netns_path()}),
       {.inside = *own});
   if (!daemon) return daemon.error();
   if (!daemon->WaitForLine("per-netns policy", std::chrono::seconds(30))) {

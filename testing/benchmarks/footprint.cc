@@ -50,7 +50,8 @@ Status Starts(const Plan& plan, const Host& host, Report& report) {
   std::vector<double> wall_ms, cpu_ms;
   for (int i = 0; i < plan.starts; ++i) {
     const auto begin = Clock::now();
-    auto daemon = Daemon::Start(kDaemonPath, {"-s", "-l", kTunersPath, "-n", host.netns_path()});
+    auto daemon =
+        Daemon::Start(kDaemonPath, Apart({"-s", "-l", kTunersPath, "-n", host.netns_path()}));
     if (!daemon) return daemon.error();
     const auto ready = daemon->WaitForLine("per-netns policy", std::chrono::seconds(30));
     if (!ready) return Error("the daemon did not say within 30 s what it supports");

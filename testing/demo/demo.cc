@@ -182,8 +182,9 @@ Result<bool> Show(const Plan& plan) {
 
   Chapter(
       "2. bpftune starts; a new connection (a line of its log that only repeats one is left out)");
-  auto daemon = Daemon::Start(plan.daemon, {"-s", "-l", plan.tuners, "-n", path->a->netns_path(),
-                                            "-n", path->b->netns_path()});
+  auto daemon = Daemon::Start(
+      plan.daemon,
+      Apart({"-s", "-l", plan.tuners, "-n", path->a->netns_path(), "-n", path->b->netns_path()}));
   if (!daemon) return daemon.error();
   DaemonLog log(&*daemon);
   const bool ready = daemon->WaitForLine("per-netns policy", std::chrono::seconds(30)).has_value();

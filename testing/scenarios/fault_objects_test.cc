@@ -39,7 +39,7 @@ class FaultObjectsTest : public ::testing::TestWithParam<Damage> {
   void SetUp() override { BPFTUNE_NEEDS_PRIVILEGE(); }
 
   static Result<Daemon> Start(const TunerFolder& folder, const Host& host) {
-    return Daemon::Start(kDaemonPath, {"-s", "-l", folder.path(), "-n", host.netns_path()});
+    return Daemon::Start(kDaemonPath, Apart({"-s", "-l", folder.path(), "-n", host.netns_path()}));
   }
 };
 

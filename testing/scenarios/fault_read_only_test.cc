@@ -21,9 +21,10 @@ TEST(FaultReadOnlyTest, AValueThatCannotBeWrittenIsSaidOnceAndCounted) {
   BPFTUNE_NEEDS_PRIVILEGE();
   const BulkCase c = {.side = Side::kSend, .cap = 131072, .rtt_ms = 40, .rate_mbit = 100};
   ASSERT_OK_AND_ASSIGN(Path path, Path::Create(c));
-  ASSERT_OK_AND_ASSIGN(Daemon daemon, Daemon::Start("testing/objects/with_read_only_sysctls",
-                                                    {kDaemonPath, "-s", "-l", kTunersPath, "-n",
-                                                     path.a->netns_path()}));
+  ASSERT_OK_AND_ASSIGN(
+      Daemon daemon,
+      Daemon::Start("testing/objects/with_read_only_sysctls",
+                    Apart({kDaemonPath, "-s", "-l", kTunersPath, "-n", path.a->netns_path()})));
   ASSERT_TRUE(daemon.WaitForLine("per-netns policy", 30s));
   ASSERT_OK_AND_ASSIGN(BulkFlow flow, BulkFlow::Start(path.link->a(), path.link->b()));
 

@@ -58,8 +58,9 @@ TEST_F(EngineSmokeTest, SaysWhatThisKernelSupports) {
 TEST_F(EngineSmokeTest, RaisesWhatHoldsAFlowBackAndYieldsToTheAdministrator) {
   ASSERT_OK_AND_ASSIGN(Path path, Path::Create(kHeldBack));
   const Host& host = *path.a;
-  ASSERT_OK_AND_ASSIGN(Daemon daemon, Daemon::Start(kDaemonPath, {"-s", "-l", kTunersPath, "-n",
-                                                                  host.netns_path()}));
+  ASSERT_OK_AND_ASSIGN(
+      Daemon daemon,
+      Daemon::Start(kDaemonPath, Apart({"-s", "-l", kTunersPath, "-n", host.netns_path()})));
   ExpectKnownLines(daemon);
   ASSERT_OK_AND_ASSIGN(HeldObjects held, HeldObjects::Of(daemon.pid()));
   ASSERT_FALSE(held.programs.empty());
@@ -103,8 +104,9 @@ TEST_F(EngineSmokeTest, RaisesNoMoreThanIsNeeded) {
   BulkCase ample = kHeldBack;
   ample.cap = 4 << 20;
   ASSERT_OK_AND_ASSIGN(Path path, Path::Create(ample));
-  ASSERT_OK_AND_ASSIGN(Daemon daemon, Daemon::Start(kDaemonPath, {"-s", "-l", kTunersPath, "-n",
-                                                                  path.a->netns_path()}));
+  ASSERT_OK_AND_ASSIGN(
+      Daemon daemon,
+      Daemon::Start(kDaemonPath, Apart({"-s", "-l", kTunersPath, "-n", path.a->netns_path()})));
   ExpectKnownLines(daemon);
   ASSERT_OK_AND_ASSIGN(BulkFlow flow, BulkFlow::Start(path.link->a(), path.link->b()));
 
