@@ -16,6 +16,7 @@
 #include <ctime>
 
 #include "controller/cgroup.h"
+#include "controller/inherited.h"
 #include "controller/instance.h"
 #include "netns/scoped_netns.h"
 
@@ -80,6 +81,15 @@ Result<std::set<uint64_t>> ScopeOf(const std::vector<std::string>& paths) {
   return scope;
 }
 
+Pins OpenPins(const Options& options, const std::set<uint64_t>& scope, LogSink* log) {
+  if (options.support || options.pin_dir.empty()) return {};
+  auto pins = Pins::Open(options.pin_dir + "/" + InstanceName(scope));
+  if (pins) return std::move(*pins);
+  log->Warning("what is learned will be forgotten when bpftune ends: " + pins.error().message() +
+               "; continuing without");
+  return {};
+}
+
 Status Visited(const Tuner& tuner) {
   auto ran = tuner.RunVisit();
   if (!ran) return ran.error();
@@ -88,11 +98,12 @@ Status Visited(const Tuner& tuner) {
 
 }  // namespace
 
-Daemon::Daemon(LogSink* log, NetnsId home, std::set<uint64_t> scope, SharedMaps maps,
+Daemon::Daemon(LogSink* log, NetnsId home, std::set<uint64_t> scope, Pins pins, SharedMaps maps,
                UniqueFd signals, UniqueFd lock)
     : log_(log),
       lock_(std::move(lock)),
       signals_(std::move(signals)),
+      pins_(std::move(pins)),
       maps_(std::move(maps)),
       kind_(ProbeNetnsIdKind()),
       finder_(kind_),
@@ -130,10 +141,12 @@ Result<std::unique_ptr<Daemon>> Daemon::Start(const Options& options, LogSink* l
     if (!locked) return locked.error();
     lock = std::move(*locked);
   }
-  auto maps = SharedMaps::Create();
+  Pins pins = OpenPins(options, *scope, log);
+  auto maps = SharedMaps::Create(&pins);
   if (!maps) return maps.error();
-  std::unique_ptr<Daemon> daemon(new Daemon(log, *home, std::move(*scope), std::move(*maps),
-                                            std::move(*signals), std::move(lock)));
+  std::unique_ptr<Daemon> daemon(new Daemon(log, *home, std::move(*scope), std::move(pins),
+                                            std::move(*maps), std::move(*signals),
+                                            std::move(lock)));
   auto ready = daemon->Prepare(options);
   if (!ready) return ready.error();
   return daemon;
@@ -144,6 +157,7 @@ Status Daemon::Prepare(const Options& options) {
   if (!confined) return confined;
   auto loaded = LoadTuners(options);
   if (!loaded) return loaded;
+  Inherit();
   ring_.reset(ring_buffer__new(maps_.fd(MAP_REQUESTS), OnRecord, this, nullptr));
   if (!ring_) return Error::FromErrno("opening the ring buffer");
   malloc_trim(0);  // parsing the kernel's BTF took megabytes that nothing needs again
@@ -163,7 +177,7 @@ Status Daemon::TellScope() {
 
 Status Daemon::LoadTuners(const Options& options) {
   auto cgroup = OpenCgroupRoot();
-  auto loaded = TunerSet::Load(options.tuners, maps_,
+  auto loaded = TunerSet::Load(options.tuners, maps_, &pins_,
                                {.cgroup_fd = cgroup ? cgroup->get() : -1,
                                 .netns_by_inode = kind_ == NetnsIdKind::kInode,
                                 .confined = !scope_.empty(),
@@ -173,11 +187,11 @@ Status Daemon::LoadTuners(const Options& options) {
   if (!loaded) return loaded.error();
   tuners_ = std::move(*loaded);
   const uint64_t now = NowNs();
-  for (const Tuner& tuner : tuners_.tuners()) {
-    sampler_.Add(tuner.id(), tuner.description());
+  for (const auto& tuner : tuners_.tuners()) {
+    sampler_.Add(tuner->id(), tuner->description());
     Clock& clock = clocks_.emplace_back();
-    if (tuner.has(HOOK_PULSE) && &tuner != &tuners_.watcher()) clock.pulse.Wake(now);
-    for (const HookState& state : tuner.hooks()) {
+    if (tuner->has(HOOK_PULSE) && tuner.get() != &tuners_.watcher()) clock.pulse.Wake(now);
+    for (const HookState& state : tuner->hooks()) {
       clock.periodic_due_ns.push_back(
           state.hook.kind == HOOK_PERIODIC ? now + state.hook.period_ms * kNsPerMs : 0);
     }
@@ -186,6 +200,27 @@ Status Daemon::LoadTuners(const Options& options) {
   auto introduced = tuners_.watcher().RunPulse();  // tells the watcher who we are
   if (!introduced) return introduced.error();
   return Ok();
+}
+
+// What an earlier daemon has left, of namespaces that are still there. (One that only a descriptor
+// or a socket holds is not found, and starts anew.)
+void Daemon::Inherit() {
+  std::set<uint64_t> there = scope_;
+  if (there.empty()) {
+    const auto list = names_.List();
+    if (!list) return log_->Debug(list.error().message());
+    for (const NetnsEntry& entry : list->entries) there.insert(entry.id.value);
+  }
+  const auto stays = [&](const state_key& key) {
+    return pins_.IsNumber(key.tuner) && (key.netns == 0 || there.contains(key.netns));
+  };
+  for (const char* map : {MAP_OWNERS, MAP_PUBLISHED}) DropEntries(maps_.fd(map), stays);
+  const std::vector<state_key> published = StateKeys(maps_.fd(MAP_PUBLISHED));
+  for (const auto& tuner : tuners_.tuners()) {
+    for (const int map : tuner->kept().by_state_key()) DropEntries(map, stays);
+    YieldWhatChanged(tuner->description(), tuner->id(), published, MakeEdges(), &applier_);
+  }
+  for (const std::string& line : pins_.TakeNews()) log_->Notice(line);
 }
 
 int Daemon::OnRecord(void* self, void* data, size_t size) {
@@ -201,24 +236,25 @@ int Daemon::OnRecord(void* self, void* data, size_t size) {
 }
 
 void Daemon::Handle(const request& record) {
-  if (record.tuner >= tuners_.tuners().size()) {
+  const auto index = tuners_.IndexOf(record.tuner);
+  if (!index) {
     ++unknown_records_;
     return;
   }
-  const Description& tuner = tuners_.tuners()[record.tuner].description();
+  const Description& tuner = tuners_.tuners()[*index]->description();
   switch (record.kind) {
     case REQUEST_SET:
-      if (!InScope(record.netns)) return KeepOut(record);
+      if (!InScope(record.netns)) return KeepOut(tuner.name, record);
       return applier_.Apply(tuner, record);
     case REQUEST_NOTE:
       return applier_.Note(tuner, record);
     case REQUEST_WAKE:
-      return clocks_[record.tuner].pulse.Wake(NowNs());
+      return clocks_[*index].pulse.Wake(NowNs());
     case REQUEST_OVERRIDE:
       return overrides_.Report(tuner, record);
     case REQUEST_VISIT:
       // The ring is being read; visits come after.
-      visits_.push_back({record.tuner, NetnsId{record.netns}, record.netns_inode});
+      visits_.push_back({*index, NetnsId{record.netns}, record.netns_inode});
       return;
     default:
       ++unknown_records_;
@@ -228,8 +264,7 @@ void Daemon::Handle(const request& record) {
 // Tuners look only where they should; one that does not is refused here.
 bool Daemon::InScope(uint64_t netns) const { return scope_.empty() || scope_.contains(netns); }
 
-void Daemon::KeepOut(const request& record) {
-  const std::string& tuner = tuners_.tuners()[record.tuner].description().name;
+void Daemon::KeepOut(const std::string& tuner, const request& record) {
   const NetnsId netns{record.netns};
   state_.ClearPending(
       {.netns = record.netns, .tuner = record.tuner, .row = record.tunable, .reserved = 0});
@@ -258,7 +293,7 @@ void Daemon::Drain() {
 }
 
 Status Daemon::RunVisit(const Visit& visit) {
-  const Tuner& tuner = tuners_.tuners()[visit.tuner];
+  const Tuner& tuner = *tuners_.tuners()[visit.index];
   if (!tuner.has(HOOK_VISIT)) return Ok();
   if (visit.netns == home_) return Visited(tuner);
   auto netns = finder_.Find(visit.netns, visit.inode);
@@ -269,7 +304,7 @@ Status Daemon::RunVisit(const Visit& visit) {
 }
 
 void Daemon::RunPulse(size_t index, uint64_t now_ns) {
-  const Tuner& tuner = tuners_.tuners()[index];
+  const Tuner& tuner = *tuners_.tuners()[index];
   sampler_.Refresh(tuner.id(), now_ns);
   const uint64_t begin = ThreadTimeNs();
   auto ran = tuner.RunPulse();
@@ -285,7 +320,7 @@ void Daemon::RunPulse(size_t index, uint64_t now_ns) {
 
 void Daemon::RunDue(uint64_t now_ns) {
   for (size_t i = 0; i < clocks_.size(); ++i) {
-    const Tuner& tuner = tuners_.tuners()[i];
+    const Tuner& tuner = *tuners_.tuners()[i];
     if (clocks_[i].pulse.due_ns().value_or(kNever) <= now_ns) RunPulse(i, now_ns);
     for (size_t hook = 0; hook < clocks_[i].periodic_due_ns.size(); ++hook) {
       uint64_t& due = clocks_[i].periodic_due_ns[hook];
@@ -340,12 +375,12 @@ Status Daemon::Run() {
 
 std::vector<std::string> Daemon::SummaryLines() const {
   std::vector<std::string> out = summary_.Lines();
-  for (const Tuner& tuner : tuners_.tuners()) {
-    const std::vector<uint64_t> counts = tuner.Counts();
+  for (const auto& tuner : tuners_.tuners()) {
+    const std::vector<uint64_t> counts = tuner->Counts();
     for (size_t row = 0; row < counts.size(); ++row) {
       if (counts[row] == 0) continue;
-      out.push_back("Summary: tuner '" + tuner.description().name +
-                    "': " + std::to_string(counts[row]) + " " + tuner.description().counters[row]);
+      out.push_back("Summary: tuner '" + tuner->description().name +
+                    "': " + std::to_string(counts[row]) + " " + tuner->description().counters[row]);
     }
   }
   if (unknown_records_ != 0) {

@@ -15,6 +15,7 @@
 #include "controller/log.h"
 #include "controller/options.h"
 #include "controller/overrides.h"
+#include "controller/pins.h"
 #include "controller/result.h"
 #include "controller/sampler.h"
 #include "controller/schedule.h"
@@ -59,23 +60,24 @@ class Daemon {
     std::vector<uint64_t> periodic_due_ns;  // a hook each; 0: not periodic
   };
   struct Visit {
-    uint16_t tuner;
+    size_t index;  // of the tuner
     NetnsId netns;
     uint64_t inode;
   };
 
-  Daemon(LogSink* log, NetnsId home, std::set<uint64_t> scope, SharedMaps maps, UniqueFd signals,
-         UniqueFd lock);
+  Daemon(LogSink* log, NetnsId home, std::set<uint64_t> scope, Pins pins, SharedMaps maps,
+         UniqueFd signals, UniqueFd lock);
 
   Applier::Edges MakeEdges();
   Status Prepare(const Options& options);
   Status TellScope();
   Status LoadTuners(const Options& options);
+  void Inherit();
 
   static int OnRecord(void* self, void* data, size_t size);
   void Handle(const request& record);
   bool InScope(uint64_t netns) const;
-  void KeepOut(const request& record);
+  void KeepOut(const std::string& tuner, const request& record);
   void Consume();
   void Drain();
   void RunDue(uint64_t now_ns);
@@ -86,6 +88,7 @@ class Daemon {
   LogSink* log_;
   UniqueFd lock_;
   UniqueFd signals_;
+  Pins pins_;
   SharedMaps maps_;
   NetnsIdKind kind_;
   NetnsFinder finder_;

@@ -289,6 +289,11 @@ Result<Description> ParseDescription(std::span<const std::byte> bytes) {
   if (!header) return header.error();
   auto name = Text(header->name, "name");
   if (!name) return name.error();
+  if (!std::all_of(name->begin(), name->end(), [](unsigned char c) {
+        return std::islower(c) || std::isdigit(c) || c == '_';
+      })) {
+    return Error("name '" + *name + "': only a to z, 0 to 9 and _ are allowed");
+  }
   out.name = *name;
   auto summary = Text(header->summary, "summary");
   if (!summary) return summary.error();

@@ -159,6 +159,8 @@ INSTANTIATE_TEST_SUITE_P(
         Damage{"major 0", [](Section* s) { s->header.major = 0; }, "has version 0"},
         Damage{"name without end", [](Section* s) { Fill(s->header.name); },
                "name: text without an end"},
+        Damage{"name that is a path", [](Section* s) { std::strcpy(s->header.name, "../x"); },
+               "name '../x': only a to z, 0 to 9 and _ are allowed"},
         Damage{"no name", [](Section* s) { s->header.name[0] = 0; }, "name: no text"},
         Damage{"summary not ASCII", [](Section* s) { s->header.summary[0] = '\xc3'; },
                "summary: text with a character that is not ASCII"},

@@ -7,6 +7,7 @@
 #include <map>
 #include <string>
 
+#include "controller/pins.h"
 #include "controller/result.h"
 #include "controller/unique_fd.h"
 
@@ -16,7 +17,8 @@ namespace bpftune {
 
 class SharedMaps {
  public:
-  static Result<SharedMaps> Create();
+  // Those that outlive a daemon are taken over from the one before, where `pins` has them.
+  static Result<SharedMaps> Create(Pins* pins);
 
   // Makes the object use these maps wherever it declares one of their names. Fails, naming the
   // map, if it declares it differently.

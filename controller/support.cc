@@ -13,11 +13,11 @@ std::string Padded(std::string text, size_t width) {
 
 }  // namespace
 
-std::vector<std::string> SupportLines(const std::vector<Tuner>& tuners,
+std::vector<std::string> SupportLines(const std::vector<std::unique_ptr<Tuner>>& tuners,
                                       const std::vector<LostTuner>& lost, NetnsIdKind kind) {
   const bool fully =
-      lost.empty() && std::all_of(tuners.begin(), tuners.end(), [](const Tuner& tuner) {
-        return std::all_of(tuner.hooks().begin(), tuner.hooks().end(),
+      lost.empty() && std::all_of(tuners.begin(), tuners.end(), [](const auto& tuner) {
+        return std::all_of(tuner->hooks().begin(), tuner->hooks().end(),
                            [](const HookState& state) { return state.preferred; });
       });
   return {fully ? "bpftune works fully" : "bpftune works in legacy mode",
@@ -27,12 +27,12 @@ std::vector<std::string> SupportLines(const std::vector<Tuner>& tuners,
                 "apart by inode number"};
 }
 
-std::vector<std::string> HookTable(const std::vector<Tuner>& tuners,
+std::vector<std::string> HookTable(const std::vector<std::unique_ptr<Tuner>>& tuners,
                                    const std::vector<LostTuner>& lost) {
   std::vector<std::string> out = {Padded("tuner", 14) + Padded("hook", 10) + "runs as"};
-  for (const Tuner& tuner : tuners) {
-    for (const HookState& state : tuner.hooks()) {
-      std::string line = Padded(tuner.description().name, 14) + Padded(state.hook.name, 10);
+  for (const auto& tuner : tuners) {
+    for (const HookState& state : tuner->hooks()) {
+      std::string line = Padded(tuner->description().name, 14) + Padded(state.hook.name, 10);
       if (!state.program.empty()) {
         line += state.program;
         if (!state.preferred) line += " (" + state.why_not + ")";

@@ -3,6 +3,7 @@
 
 // What works on this system, in words: the known lines that scripts look for, then each hook.
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -20,11 +21,11 @@ struct LostTuner {
 
 // "bpftune works fully" when every hook of every tuner runs by its preferred means, otherwise
 // "bpftune works in legacy mode"; then whether each namespace can be told apart for certain.
-std::vector<std::string> SupportLines(const std::vector<Tuner>& tuners,
+std::vector<std::string> SupportLines(const std::vector<std::unique_ptr<Tuner>>& tuners,
                                       const std::vector<LostTuner>& lost, NetnsIdKind kind);
 
 // One line a hook: tuner, hook, program in use; and what is lost where none works.
-std::vector<std::string> HookTable(const std::vector<Tuner>& tuners,
+std::vector<std::string> HookTable(const std::vector<std::unique_ptr<Tuner>>& tuners,
                                    const std::vector<LostTuner>& lost);
 
 }  // namespace bpftune

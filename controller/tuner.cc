@@ -41,8 +41,8 @@ std::string LastWords(const std::vector<std::string>& lines) {
 class Preparer {
  public:
   Preparer(const std::string& path, uint16_t id, const Description& description,
-           const SharedMaps& maps, const TunerFacts& facts)
-      : path_(path), id_(id), description_(description), maps_(maps), facts_(facts) {}
+           const SharedMaps& maps, const KeptMaps& kept, const TunerFacts& facts)
+      : path_(path), id_(id), description_(description), maps_(maps), kept_(kept), facts_(facts) {}
 
   Result<BpfObjectPtr> Load(const Choice& choice) const {
     auto object = OpenObject(path_);
@@ -56,8 +56,9 @@ class Preparer {
     }
     auto told = Tell(object->get(), choice);
     if (!told) return told.error();
-    auto shared = maps_.GiveTo(object->get());
-    if (!shared) return shared.error();
+    for (const Status& given : {maps_.GiveTo(object->get()), kept_.GiveTo(object->get())}) {
+      if (!given) return given.error();
+    }
     (void)TakeLibbpfMessages();
     const int err = bpf_object__load(object->get());
     if (err) {
@@ -101,6 +102,7 @@ class Preparer {
   uint16_t id_;
   const Description& description_;
   const SharedMaps& maps_;
+  const KeptMaps& kept_;
   const TunerFacts& facts_;
 };
 
@@ -238,14 +240,23 @@ Status CheckRequired(const Description& description, const std::vector<HookState
 
 }  // namespace
 
-Result<Tuner> Tuner::Load(const std::string& path, uint16_t id, const SharedMaps& maps,
-                          const TunerFacts& facts) {
+Result<Description> Tuner::Describe(const std::string& path) {
   auto opened = OpenObject(path);
   if (!opened) return opened.error();
   auto description = ReadDescription(opened->get());
   if (!description) return description.error().Within("'" + path + "'");
-  Tuner tuner(id, std::move(*description));
-  const Preparer preparer(path, id, tuner.description_, maps, facts);
+  return description;
+}
+
+Result<Tuner> Tuner::Load(const std::string& path, Description description, uint16_t id,
+                          const SharedMaps& maps, Pins* pins, const TunerFacts& facts) {
+  auto opened = OpenObject(path);
+  if (!opened) return opened.error();
+  Tuner tuner(id, std::move(description));
+  auto kept = KeptMaps::Of(opened->get(), tuner.description_, id, pins);
+  if (!kept) return kept.error().Within("'" + path + "'");
+  tuner.kept_ = std::move(*kept);
+  const Preparer preparer(path, id, tuner.description_, maps, tuner.kept_, facts);
   Chooser chooser(opened->get(), tuner.description_, facts);
   opened->reset();
   // Usually the first choice of every hook works, and this loads once.
@@ -262,6 +273,7 @@ Result<Tuner> Tuner::Load(const std::string& path, uint16_t id, const SharedMaps
   tuner.states_ = chooser.States();
   auto complete = CheckRequired(tuner.description_, tuner.states_);
   if (!complete) return complete.error();
+  tuner.kept_.Keep(tuner.object_.get(), pins);
   return tuner;
 }
 

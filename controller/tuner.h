@@ -11,6 +11,7 @@
 
 #include "controller/bpf_handles.h"
 #include "controller/description.h"
+#include "controller/kept_maps.h"
 #include "controller/log.h"
 #include "controller/result.h"
 #include "controller/shared_maps.h"
@@ -37,10 +38,13 @@ struct HookState {
 
 class Tuner {
  public:
+  // What the object says of itself, checked; nothing is loaded.
+  static Result<Description> Describe(const std::string& path);
+
   // `id` is the tuner's number in keys and requests. Fails, with the reason, if the object cannot
   // be used at all: damaged, or a required hook does not work.
-  static Result<Tuner> Load(const std::string& path, uint16_t id, const SharedMaps& maps,
-                            const TunerFacts& facts);
+  static Result<Tuner> Load(const std::string& path, Description description, uint16_t id,
+                            const SharedMaps& maps, Pins* pins, const TunerFacts& facts);
 
   // The names of all programs of an object.
   static Result<std::vector<std::string>> ProgramsOf(const std::string& path);
@@ -48,6 +52,7 @@ class Tuner {
   uint16_t id() const { return id_; }
   const Description& description() const { return description_; }
   const std::vector<HookState>& hooks() const { return states_; }
+  const KeptMaps& kept() const { return kept_; }
   bool has(tuner_hook_kind kind) const;
 
   // Run the program of the hook of that kind; RunPeriodic takes the row of the hook. Without such a
@@ -67,6 +72,7 @@ class Tuner {
 
   uint16_t id_;
   Description description_;
+  KeptMaps kept_;
   BpfObjectPtr object_;
   std::vector<HookState> states_;
   std::vector<BpfLinkPtr> links_;  // beside states_; destroyed before the object

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "bpf/common/state_abi.h"
+#include "controller/layout.h"
 
 namespace bpftune {
 namespace {
@@ -78,8 +79,8 @@ Status Watch(const Tuner& tuner, const SharedMaps& maps) {
   return Ok();
 }
 
-bool CarriesOutOrders(const Tuner& tuner) {
-  const auto& hooks = tuner.hooks();
+bool CarriesOutOrders(const std::unique_ptr<Tuner>& tuner) {
+  const auto& hooks = tuner->hooks();
   return std::any_of(hooks.begin(), hooks.end(), [](const HookState& state) {
     return state.program.ends_with("__" MAP_ORDERS);
   });
@@ -87,7 +88,7 @@ bool CarriesOutOrders(const Tuner& tuner) {
 
 }  // namespace
 
-Result<TunerSet> TunerSet::Load(const std::string& directory, const SharedMaps& maps,
+Result<TunerSet> TunerSet::Load(const std::string& directory, const SharedMaps& maps, Pins* pins,
                                 const TunerFacts& facts) {
   auto paths = ObjectsIn(directory);
   if (!paths) return paths.error();
@@ -95,7 +96,7 @@ Result<TunerSet> TunerSet::Load(const std::string& directory, const SharedMaps& 
   if (!known) return known.error();
   TunerSet set;
   for (const std::string& path : *paths) {
-    auto added = set.Add(path, maps, facts);
+    auto added = set.Add(path, maps, pins, facts);
     if (!added) set.lost_.push_back({path, added.error().message()});
   }
   const auto watcher = std::find_if(set.tuners_.begin(), set.tuners_.end(), CarriesOutOrders);
@@ -108,30 +109,41 @@ Result<TunerSet> TunerSet::Load(const std::string& directory, const SharedMaps& 
   return set;
 }
 
-Status TunerSet::Add(const std::string& path, const SharedMaps& maps, const TunerFacts& facts) {
-  if (tuners_.size() == TUNERS_MAX) {
-    return Error("there are " + std::to_string(TUNERS_MAX) + " tuners already");
+std::optional<size_t> TunerSet::IndexOf(uint16_t id) const {
+  for (size_t index = 0; index < tuners_.size(); ++index) {
+    if (tuners_[index]->id() == id) return index;
   }
-  auto tuner = Tuner::Load(path, static_cast<uint16_t>(tuners_.size()), maps, facts);
-  if (!tuner) return tuner.error();
-  auto alone = CheckAlone(tuner->description());
+  return std::nullopt;
+}
+
+Status TunerSet::Add(const std::string& path, const SharedMaps& maps, Pins* pins,
+                     const TunerFacts& facts) {
+  auto description = Tuner::Describe(path);
+  if (!description) return description.error();
+  auto alone = CheckAlone(*description);
   if (!alone) return alone;
+  const auto number = pins->NumberOf(description->name, RowsOf(*description));
+  if (!number) return number.error();
+  auto tuner = Tuner::Load(path, std::move(*description), *number, maps, pins, facts);
+  if (!tuner) return tuner.error();
   auto watched = Watch(*tuner, maps);
   if (!watched) return watched;
-  tuners_.push_back(std::move(*tuner));
+  tuners_.push_back(std::make_unique<Tuner>(std::move(*tuner)));
   return Ok();
 }
 
-// A tunable has one tuner: two would undo each other's work.
+// A tunable has one tuner: two would undo each other's work. And a name has one: what is kept of
+// a tuner is kept under its name.
 Status TunerSet::CheckAlone(const Description& description) const {
-  for (const Tuner& other : tuners_) {
-    for (const Tunable& taken : other.description().tunables) {
+  for (const auto& other : tuners_) {
+    const std::string& name = other->description().name;
+    for (const Tunable& taken : other->description().tunables) {
       for (const Tunable& tunable : description.tunables) {
         if (tunable.name != taken.name) continue;
-        return Error("tunable '" + taken.name + "' belongs to tuner '" + other.description().name +
-                     "' already");
+        return Error("tunable '" + taken.name + "' belongs to tuner '" + name + "' already");
       }
     }
+    if (name == description.name) return Error("there is a tuner '" + name + "' already");
   }
   return Ok();
 }

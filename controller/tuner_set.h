@@ -4,6 +4,8 @@
 // All tuners at work: what a directory holds, loaded, and made known to the sysctl watcher.
 
 #include <cstddef>
+#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,21 +21,24 @@ class TunerSet {
   // Loads the objects *.bpf.o of `directory`. A tuner that does not work is left out, and lost()
   // says why. Fails if there is none at all, if a name in facts.without is no program of theirs,
   // and if none watches for the administrator's writes, since then nobody could yield to them.
-  static Result<TunerSet> Load(const std::string& directory, const SharedMaps& maps,
+  static Result<TunerSet> Load(const std::string& directory, const SharedMaps& maps, Pins* pins,
                                const TunerFacts& facts);
 
-  // In the order of their ids.
-  const std::vector<Tuner>& tuners() const { return tuners_; }
+  // In the order of their files' names.
+  const std::vector<std::unique_ptr<Tuner>>& tuners() const { return tuners_; }
   const std::vector<LostTuner>& lost() const { return lost_; }
 
+  // Where among tuners() the one with this id is.
+  std::optional<size_t> IndexOf(uint16_t id) const;
+
   // The one whose pulse carries out orders (bpf/common/state_abi.h); it has no beat.
-  const Tuner& watcher() const { return tuners_[watcher_]; }
+  const Tuner& watcher() const { return *tuners_[watcher_]; }
 
  private:
-  Status Add(const std::string& path, const SharedMaps& maps, const TunerFacts& facts);
+  Status Add(const std::string& path, const SharedMaps& maps, Pins* pins, const TunerFacts& facts);
   Status CheckAlone(const Description& description) const;
 
-  std::vector<Tuner> tuners_;
+  std::vector<std::unique_ptr<Tuner>> tuners_;
   std::vector<LostTuner> lost_;
   size_t watcher_ = 0;
 };

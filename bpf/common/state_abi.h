@@ -138,6 +138,37 @@ struct sample {
 	__u64 valid;
 };
 
+/*
+ * The controller pins tuner_owners and tuner_published, and of the tuners'
+ * own maps those that are declared with __uint(pinning, LIBBPF_PIN_BY_NAME),
+ * so that they outlive the daemon. Raise this when a field of struct
+ * state_key, owner or published moves or changes its meaning: a daemon of
+ * another version starts afresh.
+ */
+#define STATE_ABI_VERSION 1
+
+/*
+ * The map `layout`, pinned beside them: name -> what the next daemon has to
+ * know. Writer: the controller; objects do not see it.
+ *   "version"       fingerprint: STATE_ABI_VERSION
+ *   "map NAME"      fingerprint: of the layout of its key and value
+ *   "tuner NAME"    number: its number in keys; fingerprint: of its rows
+ */
+#define MAP_LAYOUT "layout"
+#define LAYOUT_NAME_LEN 64
+#define LAYOUT_MAX_ENTRIES 1024
+struct layout_key {
+	char name[LAYOUT_NAME_LEN];
+};
+
+struct layout_entry {
+	__u64 fingerprint;
+	__u32 number;
+	__u32 reserved;
+};
+
+ABI_ASSERT(sizeof(struct layout_key) == 64);
+ABI_ASSERT(sizeof(struct layout_entry) == 16);
 ABI_ASSERT(sizeof(struct state_key) == 16);
 ABI_ASSERT(sizeof(struct owner) == 112);
 ABI_ASSERT(sizeof(struct watched) == 16);

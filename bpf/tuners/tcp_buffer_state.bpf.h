@@ -53,6 +53,7 @@ struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__uint(max_entries, STATE_MAX_ENTRIES);
+	__uint(pinning, LIBBPF_PIN_BY_NAME); /* outlives the daemon */
 	__type(key, struct state_key);
 	__type(value, struct learning);
 } learning SEC(".maps");

@@ -18,6 +18,26 @@ struct {
 	__type(value, struct request);
 } asked SEC(".maps");
 
+/* How often it has asked. Written by the program; outlives the daemon. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 64);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+	__type(key, struct state_key);
+	__type(value, __u64);
+} remembered SEC(".maps");
+
+static __always_inline void remember(const struct state_key *key)
+{
+	__u64 *times = bpf_map_lookup_elem(&remembered, key);
+	__u64 once = 1;
+
+	if (times)
+		(*times)++;
+	else
+		bpf_map_update_elem(&remembered, key, &once, BPF_NOEXIST);
+}
+
 SEC("?iter/bpf_map_elem")
 int ask__asked(struct bpf_iter__bpf_map_elem *ctx)
 {
@@ -41,5 +61,7 @@ int ask__asked(struct bpf_iter__bpf_map_elem *ctx)
 	if (!wish->time_ns)
 		request->time_ns = bpf_ktime_get_ns();
 	request_send(request, RING_WAKE);
+	if (wish->kind == REQUEST_SET)
+		remember(&key);
 	return 0;
 }

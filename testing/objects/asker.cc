@@ -20,7 +20,8 @@ Result<Asker> Asker::Of(pid_t daemon) {
   for (const auto& [name, fd] : {std::pair{"asked", &out.asked_},
                                  {MAP_OWNERS, &out.owners_},
                                  {MAP_PENDING, &out.pending_},
-                                 {MAP_PUBLISHED, &out.published_}}) {
+                                 {MAP_PUBLISHED, &out.published_},
+                                 {"remembered", &out.remembered_}}) {
     auto map = held->Map(name);
     if (!map) return map.error();
     *fd = std::move(*map);
@@ -87,6 +88,19 @@ std::optional<owner> Asker::Owner(const Host& host, uint16_t tunable) const {
   owner entry = {};
   if (bpf_map_lookup_elem(owners_.get(), &key, &entry) != 0) return std::nullopt;
   return entry;
+}
+
+std::optional<published> Asker::Published(const Host& host, uint16_t tunable) const {
+  const state_key key = Key(IdOf(host), tunable);
+  published entry = {};
+  if (bpf_map_lookup_elem(published_.get(), &key, &entry) != 0) return std::nullopt;
+  return entry;
+}
+
+uint64_t Asker::TimesAsked(const Host& host, uint16_t tunable) const {
+  const state_key key = Key(IdOf(host), tunable);
+  uint64_t times = 0;
+  return bpf_map_lookup_elem(remembered_.get(), &key, &times) == 0 ? times : 0;
 }
 
 Status Asker::GiveBack(const Host& host, uint16_t tunable) {

@@ -37,6 +37,9 @@ class Asker {
   bool IsAnswered(const request& record) const;
 
   std::optional<owner> Owner(const Host& host, uint16_t tunable) const;
+  std::optional<published> Published(const Host& host, uint16_t tunable) const;
+  // How often it has asked for that, by the map that outlives the daemon.
+  uint64_t TimesAsked(const Host& host, uint16_t tunable) const;
   // The set is the daemon's again, with the value that is there as the one it starts from.
   Status GiveBack(const Host& host, uint16_t tunable);
 
@@ -49,6 +52,7 @@ class Asker {
   UniqueFd owners_;
   UniqueFd pending_;
   UniqueFd published_;
+  UniqueFd remembered_;
   uint16_t tuner_ = 0;
   uint32_t sequence_ = 0;
 };

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note
+#include "controller/inherited.h"
+
+#include <bpf/bpf.h>
+
+namespace bpftune {
+namespace {
+
+void YieldIfChanged(const Description& tuner, const state_key& key, const Applier::Edges& edges,
+                    Applier* applier) {
+  const Tunable& tunable = tuner.tunables[key.row];
+  state_key set = key;
+  set.row = tunable.set_row;
+  const auto published = edges.state->Published(key);
+  const auto owner = edges.state->Owner(set);
+  const uint64_t reclaimed = owner ? owner->reclaimed : 0;
+  if (!published || published->writes == 0 || published->reclaimed != reclaimed || IsOwned(owner)) {
+    return;
+  }
+  const SysctlPlace place{NetnsId{key.netns}, tunable.name};
+  const auto current = edges.actuator->Read(place, 0);
+  if (!current) return;  // whoever asks for a change will hear why
+  const Values ours = Values::Of(published->last, tunable.values);
+  if (*current != ours) applier->Yield(tuner, place, key, tunable, *current, ours);
+}
+
+}  // namespace
+
+std::vector<state_key> StateKeys(int map) {
+  std::vector<state_key> out;
+  state_key key = {};
+  for (const state_key* last = nullptr; bpf_map_get_next_key(map, last, &key) == 0; last = &key) {
+    out.push_back(key);
+  }
+  return out;
+}
+
+void DropEntries(int map, const std::function<bool(const state_key&)>& stays) {
+  for (const state_key& key : StateKeys(map)) {
+    if (!stays(key)) (void)bpf_map_delete_elem(map, &key);  // gone either way
+  }
+}
+
+void YieldWhatChanged(const Description& tuner, uint16_t number, const std::vector<state_key>& keys,
+                      const Applier::Edges& edges, Applier* applier) {
+  for (const state_key& key : keys) {
+    if (key.tuner != number || key.row >= tuner.tunables.size()) continue;
+    YieldIfChanged(tuner, key, edges, applier);
+  }
+}
+
+}  // namespace bpftune
