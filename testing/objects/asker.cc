@@ -5,10 +5,15 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
+#include <string>
 
+#include "testing/netns_harness/expect.h"
 #include "testing/objects/held_objects.h"
 
 namespace bpftune::testing {
+
+using namespace std::chrono_literals;
 
 Result<Asker> Asker::Of(pid_t daemon) {
   auto held = HeldObjects::Of(daemon);
@@ -81,6 +86,16 @@ bool Asker::IsAnswered(const request& record) const {
   const state_key key = Key(record.netns, record.tunable);
   pending entry = {};
   return bpf_map_lookup_elem(pending_.get(), &key, &entry) != 0;
+}
+
+bool Asker::Raise(const Host& host) {
+  const auto value = [&host]() -> int64_t {
+    const auto text = host.GetSysctl(kAskOutputName);
+    return text ? std::stoll(*text) : -1;
+  };
+  const int64_t wanted = value() + 1;
+  const request record = Set(host, kAskOutput, {wanted - 1}, {wanted});
+  return Ask(record) && EventuallyTrue([&] { return IsAnswered(record); }, 5s) && value() == wanted;
 }
 
 std::optional<owner> Asker::Owner(const Host& host, uint16_t tunable) const {

@@ -36,6 +36,10 @@ class Asker {
   // The daemon has taken up this REQUEST_SET; what comes of it may follow a moment later.
   bool IsAnswered(const request& record) const;
 
+  // Asks for one more than kAskOutput is there, and waits for the answer. False unless that is
+  // what it is then.
+  bool Raise(const Host& host);
+
   std::optional<owner> Owner(const Host& host, uint16_t tunable) const;
   std::optional<published> Published(const Host& host, uint16_t tunable) const;
   // How often it has asked for that, by the map that outlives the daemon.

@@ -82,14 +82,6 @@ class RestartTest : public ::testing::Test {
     auto text = host_->GetSysctl(kAskOutputName);
     return text ? std::stoll(*text) : -1;
   }
-  // Asks for one more than there is, and waits for what comes of it.
-  bool AskForMore(Life& life) {
-    const int64_t wanted = Value() + 1;
-    const request record = life.asker.Set(*host_, kAskOutput, {Value()}, {wanted});
-    return life.asker.Ask(record) &&
-           EventuallyTrue([&] { return life.asker.IsAnswered(record); }, 5s) && Value() == wanted;
-  }
-
   static layout_key KeyOf(const std::string& name) {
     layout_key key = {};
     name.copy(key.name, sizeof(key.name) - 1);
@@ -122,7 +114,7 @@ TEST_P(EndTest, TheNextDaemonGoesOnWhereTheLastOneEnded) {
   for (uint32_t life = 1; life <= 3; ++life) {
     ASSERT_OK_AND_ASSIGN(Life now, Live());
     EXPECT_EQ(now.asker.TimesAsked(*host_, kAskOutput), asked);
-    EXPECT_TRUE(AskForMore(now));
+    EXPECT_TRUE(now.asker.Raise(*host_));
     asked = now.asker.TimesAsked(*host_, kAskOutput);
     EXPECT_GE(asked, life);
     const auto published = now.asker.Published(*host_, kAskOutput);
@@ -152,26 +144,26 @@ TEST_F(RestartTest, NoProgramAndNoLinkOutlivesIt) {
 
 TEST_F(RestartTest, WhatTheAdministratorOwnsStaysHis) {
   ASSERT_OK_AND_ASSIGN(Life first, Live());
-  ASSERT_TRUE(AskForMore(first));
+  ASSERT_TRUE(first.asker.Raise(*host_));
   ASSERT_OK(Administrate(*host_, kAskOutputName, std::to_string(kBefore * 2)));
   ASSERT_OK(first.daemon.Stop());
 
   ASSERT_OK_AND_ASSIGN(Life second, Live());
 
-  EXPECT_FALSE(AskForMore(second));
+  EXPECT_FALSE(second.asker.Raise(*host_));
   EXPECT_EQ(Value(), kBefore * 2);
   EXPECT_EQ(second.daemon.CountLines("somebody else"), 0U);
 }
 
 TEST_F(RestartTest, WhatWasChangedWhileNoDaemonRanIsTheAdministrators) {
   ASSERT_OK_AND_ASSIGN(Life first, Live());
-  ASSERT_TRUE(AskForMore(first));
+  ASSERT_TRUE(first.asker.Raise(*host_));
   ASSERT_OK(first.daemon.Stop());
   ASSERT_OK(Administrate(*host_, kAskOutputName, std::to_string(kBefore * 2)));
 
   ASSERT_OK_AND_ASSIGN(Life second, Live());
 
-  EXPECT_FALSE(AskForMore(second));
+  EXPECT_FALSE(second.asker.Raise(*host_));
   EXPECT_EQ(Value(), kBefore * 2);
   EXPECT_EQ(second.daemon.CountLines(
                 "'" + std::string(kAskOutputName) + "' in .* is \\(" + std::to_string(kBefore * 2) +
@@ -181,13 +173,13 @@ TEST_F(RestartTest, WhatWasChangedWhileNoDaemonRanIsTheAdministrators) {
   // The third knows already.
   ASSERT_OK(second.daemon.Stop());
   ASSERT_OK_AND_ASSIGN(Life third, Live());
-  EXPECT_FALSE(AskForMore(third));
+  EXPECT_FALSE(third.asker.Raise(*host_));
   EXPECT_EQ(third.daemon.CountLines("somebody else"), 0U);
 }
 
 TEST_F(RestartTest, AnotherVersionOfTheLayoutStartsAfreshAndSaysSo) {
   ASSERT_OK_AND_ASSIGN(Life first, Live());
-  ASSERT_TRUE(AskForMore(first));
+  ASSERT_TRUE(first.asker.Raise(*host_));
   ASSERT_OK(first.daemon.Stop());
   ASSERT_NO_FATAL_FAILURE(ChangeLayout("version"));
 
@@ -197,18 +189,18 @@ TEST_F(RestartTest, AnotherVersionOfTheLayoutStartsAfreshAndSaysSo) {
                 "what an earlier bpftune has learned is forgotten: it has another layout"),
             1U);
   EXPECT_EQ(second.asker.TimesAsked(*host_, kAskOutput), 0U);
-  EXPECT_TRUE(AskForMore(second));
+  EXPECT_TRUE(second.asker.Raise(*host_));
   EXPECT_EQ(second.asker.Published(*host_, kAskOutput)->baseline[0], kBefore + 1);
   // And the third has that.
   ASSERT_OK(second.daemon.Stop());
   ASSERT_OK_AND_ASSIGN(Life third, Live());
   EXPECT_GE(third.asker.TimesAsked(*host_, kAskOutput), 1U);
-  EXPECT_TRUE(AskForMore(third));
+  EXPECT_TRUE(third.asker.Raise(*host_));
 }
 
 TEST_F(RestartTest, AnotherLayoutOfATunersMapIsForgottenAlone) {
   ASSERT_OK_AND_ASSIGN(Life first, Live());
-  ASSERT_TRUE(AskForMore(first));
+  ASSERT_TRUE(first.asker.Raise(*host_));
   ASSERT_OK(first.daemon.Stop());
   ASSERT_NO_FATAL_FAILURE(ChangeLayout("map ask-remembered"));
 
@@ -217,13 +209,13 @@ TEST_F(RestartTest, AnotherLayoutOfATunersMapIsForgottenAlone) {
   EXPECT_EQ(second.daemon.CountLines("has kept in 'ask-remembered' is forgotten"), 1U);
   EXPECT_EQ(second.daemon.CountLines("forgotten"), 1U);
   EXPECT_EQ(second.asker.TimesAsked(*host_, kAskOutput), 0U);
-  EXPECT_TRUE(AskForMore(second));
+  EXPECT_TRUE(second.asker.Raise(*host_));
   EXPECT_EQ(second.asker.Published(*host_, kAskOutput)->baseline[0], kBefore);
 }
 
 TEST_F(RestartTest, ATunerWithOtherTunablesGetsANewNumber) {
   ASSERT_OK_AND_ASSIGN(Life first, Live());
-  ASSERT_TRUE(AskForMore(first));
+  ASSERT_TRUE(first.asker.Raise(*host_));
   ASSERT_OK(first.daemon.Stop());
   ASSERT_NO_FATAL_FAILURE(ChangeLayout("tuner ask"));
 
@@ -232,7 +224,7 @@ TEST_F(RestartTest, ATunerWithOtherTunablesGetsANewNumber) {
   EXPECT_EQ(second.daemon.CountLines("what tuner 'ask' has done before is forgotten"), 1U);
   EXPECT_FALSE(second.asker.Published(*host_, kAskOutput));
   EXPECT_EQ(second.asker.TimesAsked(*host_, kAskOutput), 0U);
-  EXPECT_TRUE(AskForMore(second));
+  EXPECT_TRUE(second.asker.Raise(*host_));
 }
 
 TEST_F(RestartTest, AMapOfAnotherSizeIsNotUsed) {
@@ -250,7 +242,7 @@ TEST_F(RestartTest, AMapOfAnotherSizeIsNotUsed) {
   EXPECT_EQ(second.daemon.CountLines("has kept in 'tuner_published' is forgotten"), 1U);
   EXPECT_EQ(second.daemon.CountLines("has kept in 'ask-remembered' is forgotten"), 1U);
   EXPECT_EQ(second.asker.TimesAsked(*host_, kAskOutput), 0U);
-  EXPECT_TRUE(AskForMore(second));
+  EXPECT_TRUE(second.asker.Raise(*host_));
 }
 
 TEST_F(RestartTest, SomethingThatIsNoMapIsNotUsed) {
@@ -264,12 +256,12 @@ TEST_F(RestartTest, SomethingThatIsNoMapIsNotUsed) {
   ASSERT_OK_AND_ASSIGN(Life second, Live());
 
   EXPECT_EQ(second.daemon.CountLines("is forgotten: '.*' does not say what is in it"), 1U);
-  EXPECT_TRUE(AskForMore(second));
+  EXPECT_TRUE(second.asker.Raise(*host_));
 }
 
 TEST_F(RestartTest, NamespacesThatAreGoneAreForgotten) {
   ASSERT_OK_AND_ASSIGN(Life first, Live(std::vector<std::string>{}));
-  ASSERT_TRUE(AskForMore(first));
+  ASSERT_TRUE(first.asker.Raise(*host_));
   ASSERT_OK_AND_ASSIGN(Host other, Host::Create("other"));
   ASSERT_OK(first.daemon.Stop());
   ASSERT_EQ(std::filesystem::path(instance()).filename(), "all");
