@@ -177,8 +177,9 @@ Status Daemon::TellScope() {
 
 Status Daemon::LoadTuners(const Options& options) {
   auto cgroup = OpenCgroupRoot();
+  if (cgroup) cgroup_ = std::move(*cgroup);
   auto loaded = TunerSet::Load(options.tuners, maps_, &pins_,
-                               {.cgroup_fd = cgroup ? cgroup->get() : -1,
+                               {.cgroup_fd = cgroup_.get(),
                                 .netns_by_inode = kind_ == NetnsIdKind::kInode,
                                 .confined = !scope_.empty(),
                                 .page_bytes = static_cast<uint32_t>(sysconf(_SC_PAGESIZE)),
@@ -190,6 +191,7 @@ Status Daemon::LoadTuners(const Options& options) {
   for (const auto& tuner : tuners_.tuners()) {
     sampler_.Add(tuner->id(), tuner->description());
     Clock& clock = clocks_.emplace_back();
+    clock.strategy.Start(tuner.get(), &maps_, log_, now);
     if (tuner->has(HOOK_PULSE) && tuner.get() != &tuners_.watcher()) clock.pulse.Wake(now);
     for (const HookState& state : tuner->hooks()) {
       clock.periodic_due_ns.push_back(
@@ -321,6 +323,7 @@ void Daemon::RunPulse(size_t index, uint64_t now_ns) {
 void Daemon::RunDue(uint64_t now_ns) {
   for (size_t i = 0; i < clocks_.size(); ++i) {
     const Tuner& tuner = *tuners_.tuners()[i];
+    if (clocks_[i].strategy.Check(now_ns) && tuner.has(HOOK_PULSE)) clocks_[i].pulse.Wake(now_ns);
     if (clocks_[i].pulse.due_ns().value_or(kNever) <= now_ns) RunPulse(i, now_ns);
     for (size_t hook = 0; hook < clocks_[i].periodic_due_ns.size(); ++hook) {
       uint64_t& due = clocks_[i].periodic_due_ns[hook];
@@ -337,7 +340,8 @@ void Daemon::RunDue(uint64_t now_ns) {
 uint64_t Daemon::NextDue() const {
   uint64_t due = overrides_.due_ns().value_or(kNever);
   for (const Clock& clock : clocks_) {
-    due = std::min(due, clock.pulse.due_ns().value_or(kNever));
+    due = std::min(
+        {due, clock.pulse.due_ns().value_or(kNever), clock.strategy.due_ns().value_or(kNever)});
     for (const uint64_t periodic : clock.periodic_due_ns) {
       if (periodic != 0) due = std::min(due, periodic);
     }

@@ -20,6 +20,7 @@
 #include "controller/sampler.h"
 #include "controller/schedule.h"
 #include "controller/shared_maps.h"
+#include "controller/strategy.h"
 #include "controller/summary.h"
 #include "controller/support.h"
 #include "controller/sysctl_files.h"
@@ -57,6 +58,7 @@ class Daemon {
  private:
   struct Clock {
     PulseSchedule pulse;
+    StrategyClock strategy;
     std::vector<uint64_t> periodic_due_ns;  // a hook each; 0: not periodic
   };
   struct Visit {
@@ -101,6 +103,7 @@ class Daemon {
   Summary summary_;
   Applier applier_;
   Overrides overrides_;
+  UniqueFd cgroup_;  // the tuners attach to it
   TunerSet tuners_;
   std::vector<Clock> clocks_;  // beside tuners_
   std::vector<Visit> visits_;

@@ -14,6 +14,8 @@
 namespace bpftune {
 namespace {
 
+constexpr uint32_t kLongestTrialSeconds = 24 * 60 * 60;
+
 // A record of the object, cut or filled up to the length we know.
 template <typename T>
 Result<std::vector<T>> ReadTable(std::span<const std::byte> bytes, const tuner_table& table,
@@ -164,6 +166,24 @@ Result<Hook> CheckHook(const tuner_hook& row) {
   return out;
 }
 
+Result<Strategy> CheckStrategy(const tuner_strategy& row) {
+  Strategy out;
+  auto name = Text(row.name, "strategy");
+  if (!name) return name.error();
+  const std::string what = "strategy '" + *name + "'";
+  auto description = Text(row.description, what + ", description");
+  if (!description) return description.error();
+  if (row.seconds < 1 || row.seconds > kLongestTrialSeconds) {
+    return Error(what + ": judged after " + std::to_string(row.seconds) + " s; 1 to " +
+                 std::to_string(kLongestTrialSeconds) + " are possible");
+  }
+  out.name = *name;
+  out.description = *description;
+  out.seconds = row.seconds;
+  out.hooks = row.hooks;
+  return out;
+}
+
 // Reads a table and checks each record into the form the controller uses.
 template <typename Row, typename Out>
 Status CheckTable(std::span<const std::byte> bytes, const tuner_table& table, const char* what,
@@ -181,15 +201,36 @@ Status CheckTable(std::span<const std::byte> bytes, const tuner_table& table, co
 Result<std::string> CheckCounter(const tuner_counter& row) { return Text(row.text, "counter"); }
 
 Result<tuner_header> CheckHeader(std::span<const std::byte> bytes) {
+  // Of minor 0; what came later counts only as far as the header says that it has it.
+  constexpr size_t kShortest = offsetof(tuner_header, strategies);
   tuner_header header = {};
-  if (bytes.size() < sizeof(header)) return Error("the description is shorter than its header");
-  std::memcpy(&header, bytes.data(), sizeof(header));
+  if (bytes.size() < kShortest) return Error("the description is shorter than its header");
+  std::memcpy(&header, bytes.data(), kShortest);
   if (header.magic != TUNER_MAGIC) return Error("the description does not begin with the magic");
   if (header.major != TUNER_ABI_MAJOR) {
     return Error("the description has version " + std::to_string(header.major) +
                  ", this bpftune reads version " + std::to_string(TUNER_ABI_MAJOR));
   }
+  if (header.header_size < kShortest || header.header_size > bytes.size()) {
+    return Error("the description has a header of " + std::to_string(header.header_size) +
+                 " bytes, which cannot be");
+  }
+  std::memcpy(&header, bytes.data(), std::min<size_t>(sizeof(header), header.header_size));
   return header;
+}
+
+Status CheckStrategyHooks(const Description& description) {
+  const uint32_t known = (1U << description.hooks.size()) - 1;
+  const auto& all = description.strategies;
+  for (size_t row = 0; row < all.size(); ++row) {
+    const std::string what = "strategy '" + all[row].name + "'";
+    if (all[row].hooks == 0) return Error(what + ": no hook belongs to it");
+    if (all[row].hooks & ~known) return Error(what + ": a hook that is not described");
+    for (size_t other = 0; other < row; ++other) {
+      if (all[other].name == all[row].name) return Error(what + " is there twice");
+    }
+  }
+  return Ok();
 }
 
 Status LinkSets(Description* description) {
@@ -224,16 +265,17 @@ struct KnownField {
 
 // Fields whose move would make the tables mean something else.
 constexpr std::array kKnownFields = {
-    KNOWN(tuner_header, magic),    KNOWN(tuner_header, tunables),
-    KNOWN(tuner_header, hooks),    KNOWN(tuner_tunable, labels),
-    KNOWN(tuner_tunable, set),     KNOWN(tuner_tunable, values),
-    KNOWN(tuner_tunable, min),     KNOWN(tuner_tunable, max),
-    KNOWN(tuner_scenario, name),   KNOWN(tuner_scenario, description),
-    KNOWN(tuner_scenario, reason), KNOWN(tuner_scenario, evidence),
-    KNOWN(tuner_sample, field),    KNOWN(tuner_sample, kind),
-    KNOWN(tuner_sample, every_ms), KNOWN(tuner_hook, loss),
-    KNOWN(tuner_hook, kind),       KNOWN(tuner_hook, flags),
-    KNOWN(tuner_hook, period_ms),
+    KNOWN(tuner_header, magic),     KNOWN(tuner_header, tunables),
+    KNOWN(tuner_header, hooks),     KNOWN(tuner_tunable, labels),
+    KNOWN(tuner_tunable, set),      KNOWN(tuner_tunable, values),
+    KNOWN(tuner_tunable, min),      KNOWN(tuner_tunable, max),
+    KNOWN(tuner_scenario, name),    KNOWN(tuner_scenario, description),
+    KNOWN(tuner_scenario, reason),  KNOWN(tuner_scenario, evidence),
+    KNOWN(tuner_sample, field),     KNOWN(tuner_sample, kind),
+    KNOWN(tuner_sample, every_ms),  KNOWN(tuner_hook, loss),
+    KNOWN(tuner_hook, kind),        KNOWN(tuner_hook, flags),
+    KNOWN(tuner_hook, period_ms),   KNOWN(tuner_strategy, description),
+    KNOWN(tuner_strategy, seconds), KNOWN(tuner_strategy, hooks),
 };
 
 #undef KNOWN
@@ -308,7 +350,10 @@ Result<Description> ParseDescription(std::span<const std::byte> bytes) {
       CheckTable(bytes, header->counters, "counters", TUNER_MAX_COUNTERS, CheckCounter,
                  &out.counters),
       CheckTable(bytes, header->hooks, "hooks", TUNER_MAX_HOOKS, CheckHook, &out.hooks),
+      CheckTable(bytes, header->strategies, "strategies", TUNER_MAX_STRATEGIES, CheckStrategy,
+                 &out.strategies),
       LinkSets(&out),
+      CheckStrategyHooks(out),
   };
   for (const Status& step : steps) {
     if (!step) return step.error().Within("'" + out.name + "'");

@@ -53,6 +53,13 @@ struct Hook {
   uint32_t period_ms = 0;
 };
 
+struct Strategy {
+  std::string name;
+  std::string description;
+  uint32_t seconds = 0;  // until it is judged
+  uint32_t hooks = 0;    // bit n: hook n belongs to it
+};
+
 struct Description {
   std::string name;
   std::string summary;
@@ -61,6 +68,7 @@ struct Description {
   std::vector<Sample> samples;
   std::vector<std::string> counters;
   std::vector<Hook> hooks;
+  std::vector<Strategy> strategies;
 };
 
 // From the bytes of section .rodata.tuner. Never reads outside `bytes`, whatever is in them.

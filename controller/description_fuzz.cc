@@ -54,6 +54,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   Require(description->samples.size() <= TUNER_MAX_SAMPLES);
   Require(description->counters.size() <= TUNER_MAX_COUNTERS);
   Require(description->hooks.size() <= TUNER_MAX_HOOKS);
+  Require(description->strategies.size() <= TUNER_MAX_STRATEGIES);
+  for (const auto& strategy : description->strategies) {
+    Require(strategy.seconds != 0 && strategy.hooks != 0);
+    Require((strategy.hooks >> description->hooks.size()) == 0);
+  }
   for (const auto& tunable : description->tunables) CheckTunable(*description, tunable);
   for (const auto& sample : description->samples) CheckSample(sample);
   for (const auto& scenario : description->scenarios) Require(IsPlainText(scenario.evidence));

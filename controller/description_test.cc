@@ -22,6 +22,7 @@ struct Section {
   tuner_sample samples[2] = {};
   tuner_counter counters[1] = {};
   tuner_hook hooks[2] = {};
+  tuner_strategy strategies[2] = {};
 };
 
 #define TABLE(member, type)                                           \
@@ -42,7 +43,8 @@ Section Good() {
               .scenarios = TABLE(scenarios, tuner_scenario),
               .samples = TABLE(samples, tuner_sample),
               .counters = TABLE(counters, tuner_counter),
-              .hooks = TABLE(hooks, tuner_hook)};
+              .hooks = TABLE(hooks, tuner_hook),
+              .strategies = TABLE(strategies, tuner_strategy)};
   s.tunables[0] = {.name = "net.ipv4.tcp_rmem",
                    .labels = "min default max",
                    .set = "buffers",
@@ -74,6 +76,8 @@ Section Good() {
                 .flags = 0,
                 .period_ms = 60'000,
                 .reserved = 0};
+  s.strategies[0] = {.name = "need", .description = "by measured need", .seconds = 600, .hooks = 1};
+  s.strategies[1] = {.name = "steps", .description = "by steps", .seconds = 60, .hooks = 3};
   return s;
 }
 
@@ -108,6 +112,30 @@ TEST(DescriptionTest, GoodOneIsReadAsItIsMeant) {
   EXPECT_TRUE(parsed->hooks[0].required);
   EXPECT_EQ(HOOK_PERIODIC, parsed->hooks[1].kind);
   EXPECT_EQ(60'000U, parsed->hooks[1].period_ms);
+  ASSERT_EQ(2U, parsed->strategies.size());
+  EXPECT_EQ("need", parsed->strategies[0].name);
+  EXPECT_EQ("by steps", parsed->strategies[1].description);
+  EXPECT_EQ(60U, parsed->strategies[1].seconds);
+  EXPECT_EQ(3U, parsed->strategies[1].hooks);
+}
+
+TEST(DescriptionTest, AnObjectFromBeforeStrategiesHasNone) {
+  Section s = Good();
+  s.header.minor = 0;
+  s.header.header_size = offsetof(tuner_header, strategies);
+  // What was there then.
+  s.header.strategies = {.offset = 0x20202020, .record_size = 0x2020, .count = 0x2020};
+  const auto parsed = Parse(s);
+  ASSERT_TRUE(parsed) << parsed.error().message();
+  EXPECT_EQ(2U, parsed->hooks.size());
+  EXPECT_TRUE(parsed->strategies.empty());
+}
+
+TEST(DescriptionTest, AHeaderFromLaterIsReadAsFarAsItIsKnown) {
+  Section s = Good();
+  s.header.minor = 9;
+  s.header.header_size = sizeof(tuner_header) + 8;
+  EXPECT_TRUE(Parse(s));
 }
 
 TEST(DescriptionTest, TunablesOfDifferentSetsAreYieldedByThemselves) {
@@ -122,7 +150,7 @@ TEST(DescriptionTest, TunerWithoutAnyTableIsFine) {
   Section s = Good();
   const tuner_table none = {.offset = 0xffffffff, .record_size = 0, .count = 0};
   s.header.tunables = s.header.scenarios = s.header.samples = s.header.counters = s.header.hooks =
-      none;
+      s.header.strategies = none;
   EXPECT_TRUE(Parse(s));
 }
 
@@ -157,6 +185,10 @@ INSTANTIATE_TEST_SUITE_P(
         Damage{"newer major", [](Section* s) { s->header.major = 2; },
                "has version 2, this bpftune reads version 1"},
         Damage{"major 0", [](Section* s) { s->header.major = 0; }, "has version 0"},
+        Damage{"header shorter than the shortest", [](Section* s) { s->header.header_size = 175; },
+               "has a header of 175 bytes"},
+        Damage{"header longer than all", [](Section* s) { s->header.header_size = 1 << 20; },
+               "has a header of 1048576 bytes"},
         Damage{"name without end", [](Section* s) { Fill(s->header.name); },
                "name: text without an end"},
         Damage{"name that is a path", [](Section* s) { std::strcpy(s->header.name, "../x"); },
@@ -168,8 +200,8 @@ INSTANTIATE_TEST_SUITE_P(
                "name: text with a character that is not ASCII"},
         Damage{"table behind the section", [](Section* s) { s->header.hooks.offset = 1 << 20; },
                "'sample': hooks: the table lies outside the section"},
-        Damage{"table reaching over the end", [](Section* s) { s->header.hooks.offset += 8; },
-               "hooks: the table lies outside"},
+        Damage{"table reaching over the end", [](Section* s) { s->header.strategies.offset += 8; },
+               "strategies: the table lies outside"},
         Damage{"table that begins at the last number",
                [](Section* s) { s->header.samples.offset = UINT32_MAX; },
                "samples: the table lies outside"},
@@ -257,6 +289,22 @@ INSTANTIATE_TEST_SUITE_P(
                "hook 'sweep': a period is for periodic hooks"},
         Damage{"period too short", [](Section* s) { s->hooks[1].period_ms = 999; },
                "hook 'sweep': a period under 1000 ms"},
+        Damage{"strategy of a hook that is not there",
+               [](Section* s) { s->strategies[0].hooks = 4; },
+               "strategy 'need': a hook that is not described"},
+        Damage{"strategy of no hook", [](Section* s) { s->strategies[0].hooks = 0; },
+               "strategy 'need': no hook belongs to it"},
+        Damage{"strategy that is never judged", [](Section* s) { s->strategies[0].seconds = 0; },
+               "strategy 'need': judged after 0 s"},
+        Damage{"strategy that is judged after years",
+               [](Section* s) { s->strategies[0].seconds = UINT32_MAX; },
+               "strategy 'need': judged"},
+        Damage{"strategies of the same name",
+               [](Section* s) { std::strcpy(s->strategies[1].name, "need"); },
+               "strategy 'need' is there twice"},
+        Damage{"strategy without a description",
+               [](Section* s) { s->strategies[1].description[0] = 0; },
+               "strategy 'steps', description: no text"},
         Damage{"no word about the loss", [](Section* s) { s->hooks[1].loss[0] = 0; },
                "hook 'sweep', loss: no text"}));
 

@@ -39,6 +39,9 @@ constexpr SharedMap kMaps[] = {
     Hash(MAP_SCOPE, sizeof(__u64), sizeof(__u8), SCOPE_MAX_ENTRIES),
     {MAP_REQUESTS, {BPF_MAP_TYPE_RINGBUF, 0, 0, REQUESTS_BYTES, 0}},
     {MAP_BEATS, {BPF_MAP_TYPE_ARRAY, sizeof(__u32), sizeof(beat), TUNERS_MAX, 0}},
+    {MAP_SCORES,
+     {BPF_MAP_TYPE_ARRAY, sizeof(__u32), sizeof(score), TUNERS_MAX* TUNER_MAX_STRATEGIES, 0}},
+    {MAP_ACTIVE, {BPF_MAP_TYPE_ARRAY, sizeof(__u32), sizeof(active_strategy), TUNERS_MAX, 0}},
     {MAP_SAMPLES,
      {BPF_MAP_TYPE_ARRAY, sizeof(__u32), sizeof(sample), TUNERS_MAX* TUNER_MAX_SAMPLES, 0}},
 };

@@ -252,7 +252,7 @@ Result<Tuner> Tuner::Load(const std::string& path, Description description, uint
                           const SharedMaps& maps, Pins* pins, const TunerFacts& facts) {
   auto opened = OpenObject(path);
   if (!opened) return opened.error();
-  Tuner tuner(id, std::move(description));
+  Tuner tuner(id, std::move(description), facts.cgroup_fd);
   auto kept = KeptMaps::Of(opened->get(), tuner.description_, id, pins);
   if (!kept) return kept.error().Within("'" + path + "'");
   tuner.kept_ = std::move(*kept);
@@ -281,6 +281,39 @@ Result<std::vector<std::string>> Tuner::ProgramsOf(const std::string& path) {
   auto object = OpenObject(path);
   if (!object) return object.error();
   return Programs(object->get());
+}
+
+std::string Tuner::WhyNot(size_t strategy) const {
+  for (size_t row = 0; row < states_.size(); ++row) {
+    if (!(description_.strategies[strategy].hooks & (1U << row)) || !states_[row].program.empty())
+      continue;
+    return "hook '" + states_[row].hook.name + "' does not work (" + states_[row].why_not + ")";
+  }
+  return "";
+}
+
+Status Tuner::Use(size_t strategy) {
+  uint32_t of_any = 0;
+  for (const Strategy& any : description_.strategies) of_any |= any.hooks;
+  const uint32_t wanted = description_.strategies[strategy].hooks;
+  for (size_t row = 0; row < states_.size(); ++row) {
+    const uint32_t bit = 1U << row;
+    if ((of_any & bit) && !(wanted & bit)) links_[row].reset();
+  }
+  for (size_t row = 0; row < states_.size(); ++row) {
+    HookState& state = states_[row];
+    if (!(wanted & (1U << row)) || links_[row]) continue;
+    bpf_program* program = bpf_object__find_program_by_name(object_.get(), state.program.c_str());
+    if (!program) return Error("hook '" + state.hook.name + "' has no program that works");
+    auto link = Attach(object_.get(), program, state.hook.name, cgroup_fd_);
+    if (!link) {
+      state.why_not = state.program + ": " + link.error().message();
+      state.program.clear();
+      return link.error();
+    }
+    links_[row] = std::move(*link);
+  }
+  return Ok();
 }
 
 bool Tuner::has(tuner_hook_kind kind) const {

@@ -20,7 +20,7 @@ namespace bpftune {
 
 // What every object is told before it is loaded.
 struct TunerFacts {
-  int cgroup_fd = -1;  // root of cgroup v2; negative: there is none
+  int cgroup_fd = -1;  // root of cgroup v2; negative: there is none; outlives the tuners
   bool netns_by_inode = false;
   bool confined = false;
   uint32_t page_bytes = 4096;
@@ -42,7 +42,8 @@ class Tuner {
   static Result<Description> Describe(const std::string& path);
 
   // `id` is the tuner's number in keys and requests. Fails, with the reason, if the object cannot
-  // be used at all: damaged, or a required hook does not work.
+  // be used at all: damaged, or a required hook does not work. The hooks of all strategies are
+  // attached then, which shows that they can be; Use() leaves those of one.
   static Result<Tuner> Load(const std::string& path, Description description, uint16_t id,
                             const SharedMaps& maps, Pins* pins, const TunerFacts& facts);
 
@@ -55,6 +56,12 @@ class Tuner {
   const KeptMaps& kept() const { return kept_; }
   bool has(tuner_hook_kind kind) const;
 
+  // Why this strategy of the description cannot run; empty: all its hooks have a program.
+  std::string WhyNot(size_t strategy) const;
+  // Attaches the hooks of this strategy, and detaches those of the others. Fails if one does not
+  // attach any more; then WhyNot() says so, and another strategy has to be used.
+  Status Use(size_t strategy);
+
   // Run the program of the hook of that kind; RunPeriodic takes the row of the hook. Without such a
   // hook nothing happens, and there is no descriptor in the result (see RunIterator()). RunVisit
   // runs in the namespace of the calling thread.
@@ -66,12 +73,14 @@ class Tuner {
   std::vector<uint64_t> Counts() const;
 
  private:
-  Tuner(uint16_t id, Description description) : id_(id), description_(std::move(description)) {}
+  Tuner(uint16_t id, Description description, int cgroup_fd)
+      : id_(id), description_(std::move(description)), cgroup_fd_(cgroup_fd) {}
 
   Result<UniqueFd> RunFirst(tuner_hook_kind kind) const;
 
   uint16_t id_;
   Description description_;
+  int cgroup_fd_;
   KeptMaps kept_;
   BpfObjectPtr object_;
   std::vector<HookState> states_;

@@ -53,6 +53,20 @@ struct {
 	__type(value, struct sample);
 } tuner_samples SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, TUNERS_MAX * TUNER_MAX_STRATEGIES);
+	__type(key, __u32);
+	__type(value, struct score);
+} tuner_scores SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, TUNERS_MAX);
+	__type(key, __u32);
+	__type(value, struct active_strategy);
+} tuner_active SEC(".maps");
+
 static __always_inline struct state_key state_key_of(__u64 netns, __u16 row)
 {
 	struct state_key key = {
@@ -81,6 +95,27 @@ static __always_inline __u64 sample_value(__u32 row)
 	struct sample *sample = bpf_map_lookup_elem(&tuner_samples, &key);
 
 	return sample && sample->valid ? sample->value : 0;
+}
+
+/* The row of the strategy that runs; 0 for a tuner that has none. */
+static __always_inline __u32 strategy_now(void)
+{
+	__u32 key = tuner_id;
+	struct active_strategy *active = bpf_map_lookup_elem(&tuner_active, &key);
+
+	return active ? active->row : 0;
+}
+
+/* How well a strategy does now, the higher the better. Only the pulse says so. */
+static __always_inline void score_strategy(__u32 row, __s64 value)
+{
+	__u32 key = tuner_id * TUNER_MAX_STRATEGIES + row;
+	struct score *score = bpf_map_lookup_elem(&tuner_scores, &key);
+
+	if (!score)
+		return;
+	score->value = value;
+	score->judged++;
 }
 
 static __always_inline struct beat *own_beat(void)

@@ -20,6 +20,8 @@
 #define MAP_BEATS "tuner_beats"
 #define MAP_SAMPLES "tuner_samples"
 #define MAP_SCOPE "tuner_scope"
+#define MAP_SCORES "tuner_scores"
+#define MAP_ACTIVE "tuner_active"
 
 #define REQUESTS_BYTES (64 * 1024)
 /* (namespace, tunable) pairs that can be tuned at once. */
@@ -138,6 +140,21 @@ struct sample {
 	__u64 valid;
 };
 
+/* tuner_scores: tuner * TUNER_MAX_STRATEGIES + row -> how well that strategy
+ * does. Writer: BPF (the tuner's pulse). */
+struct score {
+	__s64 value;  /* the higher the better; the unit is the tuner's own */
+	__u64 judged; /* how often; 0: nothing is known of it */
+};
+
+/* tuner_active: tuner -> which of its strategies runs. Writer: the
+ * controller. */
+struct active_strategy {
+	__u32 row;
+	__u32 reserved;
+	__u64 since_ns;
+};
+
 /*
  * The controller pins tuner_owners and tuner_published, and of the tuners'
  * own maps those that are declared with __uint(pinning, LIBBPF_PIN_BY_NAME),
@@ -177,3 +194,5 @@ ABI_ASSERT(sizeof(struct published) == 80);
 ABI_ASSERT(sizeof(struct pending) == 16);
 ABI_ASSERT(sizeof(struct beat) == 8);
 ABI_ASSERT(sizeof(struct sample) == 16);
+ABI_ASSERT(sizeof(struct score) == 16);
+ABI_ASSERT(sizeof(struct active_strategy) == 16);

@@ -10,7 +10,13 @@
  *	TUNER_DEFINE(X, "x", "what it does, in one line");
  *
  * needs the lists X_TUNABLES, X_SCENARIOS, X_SAMPLES, X_COUNTERS and X_HOOKS;
- * a list may be empty. See policies/tcp_buffer.policy.h.
+ * a list may be empty. See policies/tcp_buffer.policy.h. A tuner that offers
+ * several strategies says TUNER_DEFINE_STRATEGIES instead, and has a list
+ * X_STRATEGIES too:
+ *
+ *	#define X_STRATEGIES(Y) \
+ *		Y(NEED, "need", "sizes by measured need", 600, HOOK_BIT(SWEEP)) \
+ *		Y(STEPS, "steps", "goes by steps", 600, HOOK_BIT(STEP))
  */
 #include "bpf/common/kernel.bpf.h"
 #include "bpf/common/netns.bpf.h"
@@ -26,6 +32,9 @@
 #define TUNER_ENUM_SAMPLE(id, ...) SAMPLE_##id,
 #define TUNER_ENUM_COUNTER(id, ...) COUNT_##id,
 #define TUNER_ENUM_HOOK(id, ...) HOOK_ROW_##id,
+#define TUNER_ENUM_STRATEGY(id, ...) STRATEGY_##id,
+
+#define HOOK_BIT(id) (1U << HOOK_ROW_##id)
 
 #define TUNER_ROW_TUNABLE(id, n, l, s, v, f, lo, hi) \
 	{ .name = n, .labels = l, .set = s, .values = v, .flags = f, .min = lo, .max = hi },
@@ -37,17 +46,29 @@
 #define TUNER_ROW_HOOK(id, n, k, f, ms, l) \
 	{ .name = n, .loss = l, .kind = k, .flags = f, .period_ms = ms },
 
+#define TUNER_ROW_STRATEGY(id, n, d, s, h) \
+	{ .name = n, .description = d, .seconds = s, .hooks = h },
+
+#define TUNER_NO_STRATEGIES(Y)
+
 #define TUNER_TABLE(member, type, n)                                      \
 	{                                                                 \
 		.offset = __builtin_offsetof(struct tuner_object, member), \
 		.record_size = sizeof(struct type), .count = n,           \
 	}
 
-#define TUNER_DEFINE(P, object_name, object_summary)                                \
+#define TUNER_DEFINE(P, object_name, object_summary) \
+	TUNER_DEFINE_ALL(P, TUNER_NO_STRATEGIES, object_name, object_summary)
+
+#define TUNER_DEFINE_STRATEGIES(P, object_name, object_summary) \
+	TUNER_DEFINE_ALL(P, P##_STRATEGIES, object_name, object_summary)
+
+#define TUNER_DEFINE_ALL(P, STRATEGIES, object_name, object_summary)                \
 	enum { P##_TUNABLES(TUNER_ENUM_TUNABLE) TUNABLE_COUNT };                    \
 	enum { P##_SCENARIOS(TUNER_ENUM_SCENARIO) SCENARIO_COUNT };                 \
 	enum { P##_SAMPLES(TUNER_ENUM_SAMPLE) SAMPLE_COUNT };                       \
 	enum { P##_HOOKS(TUNER_ENUM_HOOK) HOOK_COUNT };                             \
+	enum { STRATEGIES(TUNER_ENUM_STRATEGY) STRATEGY_COUNT };                    \
 	enum { TUNER_COMMON_COUNTERS(TUNER_ENUM_COUNTER)                            \
 		       P##_COUNTERS(TUNER_ENUM_COUNTER) COUNT_COUNT };              \
 	struct tuner_object {                                                       \
@@ -57,12 +78,14 @@
 		struct tuner_sample samples[SAMPLE_COUNT];                          \
 		struct tuner_counter counters[COUNT_COUNT];                         \
 		struct tuner_hook hooks[HOOK_COUNT];                                \
+		struct tuner_strategy strategies[STRATEGY_COUNT];                   \
 	};                                                                          \
 	ABI_ASSERT(TUNABLE_COUNT <= TUNER_MAX_TUNABLES);                            \
 	ABI_ASSERT(SCENARIO_COUNT <= TUNER_MAX_SCENARIOS);                          \
 	ABI_ASSERT(SAMPLE_COUNT <= TUNER_MAX_SAMPLES);                              \
 	ABI_ASSERT(COUNT_COUNT <= TUNER_MAX_COUNTERS);                              \
 	ABI_ASSERT(HOOK_COUNT <= TUNER_MAX_HOOKS);                                  \
+	ABI_ASSERT(STRATEGY_COUNT <= TUNER_MAX_STRATEGIES);                         \
 	const struct tuner_object tuner SEC(TUNER_SECTION) = {                      \
 		.header = {                                                         \
 			.magic = TUNER_MAGIC,                                       \
@@ -76,6 +99,7 @@
 			.samples = TUNER_TABLE(samples, tuner_sample, SAMPLE_COUNT),         \
 			.counters = TUNER_TABLE(counters, tuner_counter, COUNT_COUNT),       \
 			.hooks = TUNER_TABLE(hooks, tuner_hook, HOOK_COUNT),                 \
+			.strategies = TUNER_TABLE(strategies, tuner_strategy, STRATEGY_COUNT), \
 		},                                                                  \
 		.tunables = { P##_TUNABLES(TUNER_ROW_TUNABLE) },                    \
 		.scenarios = { P##_SCENARIOS(TUNER_ROW_SCENARIO) },                 \
@@ -83,6 +107,7 @@
 		.counters = { TUNER_COMMON_COUNTERS(TUNER_ROW_COUNTER)              \
 				      P##_COUNTERS(TUNER_ROW_COUNTER) },            \
 		.hooks = { P##_HOOKS(TUNER_ROW_HOOK) },                             \
+		.strategies = { STRATEGIES(TUNER_ROW_STRATEGY) },                   \
 	};                                                                          \
 	char _license[] SEC("license") = "GPL"
 

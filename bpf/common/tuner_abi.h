@@ -14,14 +14,15 @@
  *
  * A reader walks each table by the record size found in the header. A longer
  * record (newer object) is read as far as it is known, a shorter one (older
- * object) is filled up with zeros. Another major number is refused.
+ * object) is filled up with zeros; so is a shorter header. Another major
+ * number is refused.
  */
 #include "bpf/common/types.h"
 
 #define TUNER_SECTION ".rodata.tuner"
 #define TUNER_MAGIC 0x52454e5554465042ULL /* "BPFTUNER" */
 #define TUNER_ABI_MAJOR 1
-#define TUNER_ABI_MINOR 0
+#define TUNER_ABI_MINOR 1 /* 1: strategies */
 
 /* The most records of a kind that one tuner may have. */
 #define TUNER_MAX_TUNABLES 16
@@ -29,6 +30,7 @@
 #define TUNER_MAX_SAMPLES 16
 #define TUNER_MAX_COUNTERS 32
 #define TUNER_MAX_HOOKS 16
+#define TUNER_MAX_STRATEGIES 8
 
 /* A tunable has at most this many values (tcp_rmem: min, default, max). */
 #define TUNER_MAX_VALUES 3
@@ -43,7 +45,7 @@ struct tuner_header {
 	__u64 magic;
 	__u16 major;
 	__u16 minor;
-	__u32 header_size;
+	__u32 header_size; /* bytes; before minor 1 the header ended with `hooks` */
 	char name[16];	   /* also the name of the object file */
 	char summary[104]; /* one line */
 	struct tuner_table tunables;
@@ -51,6 +53,7 @@ struct tuner_header {
 	struct tuner_table samples;
 	struct tuner_table counters;
 	struct tuner_table hooks;
+	struct tuner_table strategies;
 };
 
 /* tuner_tunable.flags */
@@ -123,10 +126,24 @@ struct tuner_hook {
 	__u32 reserved;
 };
 
+/*
+ * One of several ways to do the tuner's work. One at a time runs: its hooks are
+ * attached, those of the others are not; a hook that belongs to none always is.
+ * After `seconds` the controller looks at the scores that the tuner's BPF keeps
+ * (tuner_scores), and takes one that was never tried, else the best.
+ */
+struct tuner_strategy {
+	char name[32];
+	char description[96]; /* "sizes buffers by measured need" */
+	__u32 seconds;	      /* until it is judged */
+	__u32 hooks;	      /* bit n: hook n belongs to it */
+};
+
 ABI_ASSERT(sizeof(struct tuner_table) == 8);
-ABI_ASSERT(sizeof(struct tuner_header) == 176);
+ABI_ASSERT(sizeof(struct tuner_header) == 184);
 ABI_ASSERT(sizeof(struct tuner_tunable) == 136);
 ABI_ASSERT(sizeof(struct tuner_scenario) == 576);
 ABI_ASSERT(sizeof(struct tuner_sample) == 88);
 ABI_ASSERT(sizeof(struct tuner_counter) == 64);
 ABI_ASSERT(sizeof(struct tuner_hook) == 136);
+ABI_ASSERT(sizeof(struct tuner_strategy) == 136);

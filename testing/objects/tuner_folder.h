@@ -14,6 +14,7 @@ namespace bpftune::testing {
 inline constexpr char kSysctlObject[] = "bpf/tuners/sysctl.bpf.o";
 inline constexpr char kTcpBufferObject[] = "bpf/tuners/tcp_buffer.bpf.o";
 inline constexpr char kAskObject[] = "testing/objects/ask.bpf.o";
+inline constexpr char kContestObject[] = "testing/objects/contest.bpf.o";
 
 class TunerFolder {
  public:

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note
+#include "controller/strategy.h"
+
+#include <bpf/bpf.h>
+
+namespace bpftune {
+namespace {
+
+constexpr uint64_t kNsPerSecond = 1'000'000'000;
+
+std::string ScoreText(const std::optional<int64_t>& score) {
+  return score ? std::to_string(*score) : "none";
+}
+
+}  // namespace
+
+std::optional<size_t> ChooseStrategy(const std::vector<StrategyRecord>& records, size_t now) {
+  std::optional<size_t> best;
+  for (size_t row = 0; row < records.size(); ++row) {
+    if (!records[row].works) continue;
+    if (!records[row].tried) return row;
+    // An empty optional is less than any score.
+    if (!best || records[row].score > records[*best].score ||
+        (row == now && records[row].score == records[*best].score)) {
+      best = row;
+    }
+  }
+  return best;
+}
+
+void StrategyClock::Start(Tuner* tuner, const SharedMaps* maps, LogSink* log, uint64_t now_ns) {
+  tuner_ = tuner;
+  maps_ = maps;
+  log_ = log;
+  records_.resize(tuner->description().strategies.size());
+  for (size_t row = 0; row < records_.size(); ++row) {
+    const std::string why_not = tuner->WhyNot(row);
+    if (!why_not.empty()) LeaveOut(row, why_not);
+  }
+  while (const auto first = ChooseStrategy(records_, now_)) {
+    if (Follow(*first, now_ns)) return;
+  }
+}
+
+bool StrategyClock::Check(uint64_t now_ns) {
+  if (!due_ns_ || *due_ns_ > now_ns) return false;
+  records_[now_].tried = true;
+  ReadScores();
+  const size_t before = now_;
+  while (const auto next = ChooseStrategy(records_, now_)) {
+    const std::string why = WhyNow(*next);
+    if (!Follow(*next, now_ns)) continue;
+    if (*next == before) return false;
+    log_->Notice("tuner '" + tuner_->description().name + "' changes its strategy from '" +
+                 strategy(before).name + "' to '" + strategy(*next).name + "' (" +
+                 strategy(*next).description + "): " + why);
+    return true;
+  }
+  due_ns_.reset();
+  return false;
+}
+
+void StrategyClock::ReadScores() {
+  for (uint32_t row = 0; row < records_.size(); ++row) {
+    const uint32_t key = tuner_->id() * TUNER_MAX_STRATEGIES + row;
+    score found = {};
+    if (bpf_map_lookup_elem(maps_->fd(MAP_SCORES), &key, &found) != 0 || found.judged == 0) {
+      continue;
+    }
+    records_[row].score = found.value;
+  }
+}
+
+// False: it does not work any more, and is left out.
+bool StrategyClock::Follow(size_t row, uint64_t now_ns) {
+  const auto used = tuner_->Use(row);
+  if (!used) {
+    LeaveOut(row, used.error().message());
+    return false;
+  }
+  now_ = row;
+  due_ns_ = now_ns + strategy(row).seconds * kNsPerSecond;
+  const uint32_t key = tuner_->id();
+  const active_strategy active = {
+      .row = static_cast<uint32_t>(row), .reserved = 0, .since_ns = now_ns};
+  (void)bpf_map_update_elem(maps_->fd(MAP_ACTIVE), &key, &active,
+                            BPF_ANY);  // an array: cannot fail
+  return true;
+}
+
+void StrategyClock::LeaveOut(size_t row, const std::string& why) {
+  records_[row].works = false;
+  log_->Warning("tuner '" + tuner_->description().name + "': strategy '" + strategy(row).name +
+                "' is left out: " + why + ", continuing without it");
+}
+
+std::string StrategyClock::WhyNow(size_t row) const {
+  if (!records_[row].tried) return "it has not been tried yet";
+  return "its score is the highest, " + ScoreText(records_[row].score) + " against " +
+         ScoreText(records_[now_].score);
+}
+
+}  // namespace bpftune
