@@ -16,6 +16,8 @@
 #include <ctime>
 
 #include "controller/cgroup.h"
+#include "controller/instance.h"
+#include "controller/rollback.h"
 #include "netns/scoped_netns.h"
 
 namespace bpftune {
@@ -66,6 +68,23 @@ void Arm(int timer, uint64_t due_ns) {
   (void)timerfd_settime(timer, TFD_TIMER_ABSTIME, &when, nullptr);  // cannot fail: valid arguments
 }
 
+// None where nothing is written.
+Result<std::unique_ptr<UndoJournal>> OpenJournal(const Options& options,
+                                                 const std::string& directory, LogSink* log) {
+  if (options.support || options.dry_run) return std::unique_ptr<UndoJournal>();
+  auto journal = UndoJournal::Open(directory, UndoJournal::Missing::kCreate);
+  if (!journal) return journal.error();
+  if (journal->ids() != ProbeNetnsIdKind()) {
+    return Error("'" + journal->path() +
+                 "' names namespaces in another way than is possible now; go back by it first, "
+                 "with bpftune --undo");
+  }
+  if (journal->was_damaged()) {
+    log->Warning("'" + journal->path() + "' is damaged, continuing with what could be read of it");
+  }
+  return std::make_unique<UndoJournal>(std::move(*journal));
+}
+
 Status Visited(const Tuner& tuner) {
   auto ran = tuner.RunVisit();
   if (!ran) return ran.error();
@@ -74,19 +93,30 @@ Status Visited(const Tuner& tuner) {
 
 }  // namespace
 
-Daemon::Daemon(LogSink* log, NetnsId home, SharedMaps maps, UniqueFd signals)
+Daemon::Daemon(const Options& options, LogSink* log, NetnsId home, std::set<uint64_t> scope,
+               SharedMaps maps, UniqueFd signals, std::unique_ptr<UndoJournal> journal)
     : log_(log),
       signals_(std::move(signals)),
+      mode_(options.dry_run ? Mode::kObserve : Mode::kAuto),
+      journal_(std::move(journal)),
       maps_(std::move(maps)),
       kind_(ProbeNetnsIdKind()),
       finder_(kind_),
       names_(&finder_),
       home_(home),
+      scope_(std::move(scope)),
       files_(&finder_, home_),
       state_(&maps_),
       sampler_(maps_.fd(MAP_SAMPLES)),
-      applier_(MakeEdges()),
-      overrides_(MakeEdges()) {}
+      applier_(MakeEdges(), ChangeLimits(options.changes_per_minute)),
+      overrides_(MakeEdges()) {
+  if (!journal_) return;
+  freeze_ = std::make_unique<Freeze>(options.run_dir + "/" + InstanceName(scope_), log_);
+  journal_->set_is_gone([this](const SysctlPlace& place, uint64_t inode) {
+    auto value = files_.Read(place, inode);
+    return !value && place.netns != kNoNetns && IsGone(value.error());
+  });
+}
 
 Applier::Edges Daemon::MakeEdges() {
   return {
@@ -96,6 +126,10 @@ Applier::Edges Daemon::MakeEdges() {
       .summary = &summary_,
       .name_of = [this](NetnsId id) { return names_.DisplayName(id); },
       .now_ns = NowNs,
+      .journal = journal_.get(),
+      .is_frozen = [this] { return freeze_ && freeze_->Check(); },
+      .home = home_,
+      .mode = mode_,
   };
 }
 
@@ -105,37 +139,39 @@ Result<std::unique_ptr<Daemon>> Daemon::Start(const Options& options, LogSink* l
   if (!signals) return signals.error();
   auto home = IdOfCurrent();
   if (!home) return home.error();
+  auto scope = ScopeOf(options.netns);
+  if (!scope) return scope.error();
+  auto journal = OpenJournal(options, options.run_dir + "/" + InstanceName(*scope), log);
+  if (!journal) return journal.error();
   auto maps = SharedMaps::Create();
   if (!maps) return maps.error();
-  std::unique_ptr<Daemon> daemon(new Daemon(log, *home, std::move(*maps), std::move(*signals)));
+  std::unique_ptr<Daemon> daemon(new Daemon(options, log, *home, std::move(*scope),
+                                            std::move(*maps), std::move(*signals),
+                                            std::move(*journal)));
   auto ready = daemon->Prepare(options);
   if (!ready) return ready.error();
   return daemon;
 }
 
 Status Daemon::Prepare(const Options& options) {
-  auto confined = Confine(options.netns);
+  auto confined = TellScope();
   if (!confined) return confined;
   auto loaded = LoadTuners(options);
   if (!loaded) return loaded;
+  Resume();
   ring_.reset(ring_buffer__new(maps_.fd(MAP_REQUESTS), OnRecord, this, nullptr));
   if (!ring_) return Error::FromErrno("opening the ring buffer");
   malloc_trim(0);  // parsing the kernel's BTF took megabytes that nothing needs again
   return Ok();
 }
 
-Status Daemon::Confine(const std::vector<std::string>& paths) {
-  for (const std::string& path : paths) {
-    const UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
-    if (!fd) return Error::FromErrno("opening '" + path + "'");
-    auto id = IdOf(fd.get(), kind_);
-    if (!id) return id.error().Within("--netns '" + path + "'");
+Status Daemon::TellScope() {
+  for (const uint64_t netns : scope_) {
     const uint8_t in_scope = 1;
-    if (bpf_map_update_elem(maps_.fd(MAP_SCOPE), &id->value, &in_scope, BPF_ANY) != 0) {
-      return Error::FromErrno("--netns '" + path + "': at most " +
-                              std::to_string(SCOPE_MAX_ENTRIES) + " namespaces can be given");
+    if (bpf_map_update_elem(maps_.fd(MAP_SCOPE), &netns, &in_scope, BPF_ANY) != 0) {
+      return Error::FromErrno("--netns: at most " + std::to_string(SCOPE_MAX_ENTRIES) +
+                              " namespaces can be given");
     }
-    scope_.insert(id->value);
   }
   return Ok();
 }
@@ -154,6 +190,7 @@ Status Daemon::LoadTuners(const Options& options) {
   const uint64_t now = NowNs();
   for (const Tuner& tuner : tuners_.tuners()) {
     sampler_.Add(tuner.id(), tuner.description());
+    for (const Tunable& tunable : tuner.description().tunables) files_.Allow(tunable.name);
     Clock& clock = clocks_.emplace_back();
     if (tuner.has(HOOK_PULSE) && &tuner != &tuners_.watcher()) clock.pulse.Wake(now);
     for (const HookState& state : tuner.hooks()) {
@@ -165,6 +202,68 @@ Status Daemon::LoadTuners(const Options& options) {
   auto introduced = tuners_.watcher().RunPulse();  // tells the watcher who we are
   if (!introduced) return introduced.error();
   return Ok();
+}
+
+// Who may write it, and as which row; none: its tuner is not loaded.
+std::optional<Daemon::Row> Daemon::RowOf(const std::string& tunable) const {
+  for (const Tuner& tuner : tuners_.tuners()) {
+    const auto& rows = tuner.description().tunables;
+    for (uint16_t row = 0; row < rows.size(); ++row) {
+      if (rows[row].name == tunable) return Row{&tuner, row};
+    }
+  }
+  return std::nullopt;
+}
+
+// Takes up where the daemon before us, of this boot, has left.
+void Daemon::Resume() {
+  if (!journal_) return;
+  const Standings left = journal_->standings();
+  for (const auto& [place, standing] : left) {
+    const auto row = RowOf(place.name);
+    if (!row) continue;
+    const state_key key = {
+        .netns = place.netns.value, .tuner = row->tuner->id(), .row = row->row, .reserved = 0};
+    // The inode number of a dead namespace is given to another.
+    const bool is_certain = kind_ == NetnsIdKind::kCookie || place.netns == kNoNetns;
+    applier_.Resume(row->tuner->description(), key, standing.inode, standing, is_certain);
+  }
+}
+
+void Daemon::Rollback() {
+  if (!journal_ || freeze_->Check()) return;
+  const Standings standings = journal_->standings();
+  const auto all_netns = [this] {
+    auto list = names_.List();
+    return list && scope_.empty() ? list->entries : std::vector<NetnsEntry>();
+  };
+  const RollbackResult result = bpftune::Rollback(
+      standings,
+      {.actuator = &files_,
+       .log = log_,
+       .name_of = [this](NetnsId id) { return names_.DisplayName(id); },
+       .restore = [this](const SysctlPlace& place, uint64_t inode, const Values& current,
+                         const Values& back) { return Restore(place, inode, current, back); },
+       .home = home_,
+       .all_netns = all_netns,
+       .newborn = ValueInNewNetns});
+  auto removed = result.failed == 0 ? journal_->Remove() : Ok();
+  if (!removed) log_->Error(removed.error().message());
+}
+
+Status Daemon::Restore(const SysctlPlace& place, uint64_t inode, const Values& current,
+                       const Values& back) {
+  const auto row = RowOf(place.name);
+  if (!row) return files_.Write(place, inode, back);
+  request record = {};
+  record.kind = REQUEST_SET;
+  record.tuner = row->tuner->id();
+  record.tunable = row->row;
+  record.netns = place.netns.value;
+  record.netns_inode = static_cast<uint32_t>(inode);
+  current.CopyTo(record.seen);
+  back.CopyTo(record.wanted);
+  return applier_.Restore(row->tuner->description(), record);
 }
 
 int Daemon::OnRecord(void* self, void* data, size_t size) {
@@ -297,6 +396,10 @@ Status Daemon::Run() {
     auto added = AddTo(epoll.get(), fd);
     if (!added) return added;
   }
+  if (freeze_ && freeze_->fd() >= 0) {
+    auto added = AddTo(epoll.get(), freeze_->fd());
+    if (!added) return added;
+  }
   for (;;) {
     Arm(timer.get(), NextDue());
     epoll_event events[4];
@@ -312,6 +415,7 @@ Status Daemon::Run() {
     uint64_t expirations;
     (void)!read(timer.get(), &expirations,
                 sizeof(expirations));  // only to make it unreadable again
+    if (freeze_) freeze_->Check();
     Drain();
     RunDue(NowNs());
   }

@@ -6,12 +6,14 @@
 // sleeps until something is due.
 
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "controller/applier.h"
 #include "controller/bpf_handles.h"
+#include "controller/freeze.h"
 #include "controller/log.h"
 #include "controller/options.h"
 #include "controller/overrides.h"
@@ -24,6 +26,7 @@
 #include "controller/sysctl_files.h"
 #include "controller/tuner_set.h"
 #include "controller/tuning_state.h"
+#include "controller/undo_journal.h"
 #include "controller/unique_fd.h"
 #include "netns/netns_finder.h"
 #include "netns/netns_table.h"
@@ -50,6 +53,9 @@ class Daemon {
   // Until SIGTERM or SIGINT. Fails only if the loop itself does.
   Status Run();
 
+  // Puts back what nobody else has changed since, and says so; unless all is frozen.
+  void Rollback();
+
   // What was done and seen so far.
   std::vector<std::string> SummaryLines() const;
 
@@ -64,12 +70,22 @@ class Daemon {
     uint64_t inode;
   };
 
-  Daemon(LogSink* log, NetnsId home, SharedMaps maps, UniqueFd signals);
+  struct Row {
+    const Tuner* tuner;
+    uint16_t row;
+  };
+
+  Daemon(const Options& options, LogSink* log, NetnsId home, std::set<uint64_t> scope,
+         SharedMaps maps, UniqueFd signals, std::unique_ptr<UndoJournal> journal);
 
   Applier::Edges MakeEdges();
   Status Prepare(const Options& options);
-  Status Confine(const std::vector<std::string>& paths);
+  Status TellScope();
   Status LoadTuners(const Options& options);
+  std::optional<Row> RowOf(const std::string& tunable) const;
+  void Resume();
+  Status Restore(const SysctlPlace& place, uint64_t inode, const Values& current,
+                 const Values& back);
 
   static int OnRecord(void* self, void* data, size_t size);
   void Handle(const request& record);
@@ -84,6 +100,9 @@ class Daemon {
 
   LogSink* log_;
   UniqueFd signals_;
+  Mode mode_;
+  std::unique_ptr<UndoJournal> journal_;  // none where nothing is written
+  std::unique_ptr<Freeze> freeze_;        // likewise
   SharedMaps maps_;
   NetnsIdKind kind_;
   NetnsFinder finder_;

@@ -7,10 +7,16 @@
 #include <cstdint>
 #include <set>
 #include <string>
+#include <vector>
+
+#include "controller/result.h"
 
 namespace bpftune {
 
 // "all", or "netns-" and 16 hexadecimal digits for a set of namespace ids.
 std::string InstanceName(const std::set<uint64_t>& scope);
+
+// The ids of the namespaces that were given with --netns, as paths.
+Result<std::set<uint64_t>> ScopeOf(const std::vector<std::string>& paths);
 
 }  // namespace bpftune

@@ -37,6 +37,7 @@ constexpr MapForm kForms[] = {
     {MAP_BEATS, BPF_MAP_TYPE_ARRAY, sizeof(__u32), sizeof(beat), TUNERS_MAX, 0},
     {MAP_SAMPLES, BPF_MAP_TYPE_ARRAY, sizeof(__u32), sizeof(sample), TUNERS_MAX* TUNER_MAX_SAMPLES,
      0},
+    {MAP_CONTROL, BPF_MAP_TYPE_ARRAY, sizeof(__u32), sizeof(tuner_control), TUNERS_MAX, 0},
 };
 
 }  // namespace

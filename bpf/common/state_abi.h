@@ -20,6 +20,7 @@
 #define MAP_BEATS "tuner_beats"
 #define MAP_SAMPLES "tuner_samples"
 #define MAP_SCOPE "tuner_scope"
+#define MAP_CONTROL "tuner_control"
 
 #define REQUESTS_BYTES (64 * 1024)
 /* (namespace, tunable) pairs that can be tuned at once. */
@@ -138,6 +139,15 @@ struct sample {
 	__u64 valid;
 };
 
+/* tuner_control: tuner -> what it may do. Writer: the controller (for
+ * bpftunectl). Zeros: everything. */
+struct tuner_control {
+	__u32 paused;	/* what it asks for is refused */
+	__u32 observe;	/* what it asks for is said, not done */
+	__u32 strategy; /* which one is active */
+	__u32 reserved;
+};
+
 ABI_ASSERT(sizeof(struct state_key) == 16);
 ABI_ASSERT(sizeof(struct owner) == 112);
 ABI_ASSERT(sizeof(struct watched) == 16);
@@ -146,3 +156,4 @@ ABI_ASSERT(sizeof(struct published) == 80);
 ABI_ASSERT(sizeof(struct pending) == 16);
 ABI_ASSERT(sizeof(struct beat) == 8);
 ABI_ASSERT(sizeof(struct sample) == 16);
+ABI_ASSERT(sizeof(struct tuner_control) == 16);
