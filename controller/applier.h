@@ -65,9 +65,10 @@ class Applier {
 
   // At start, for what the journal of a daemon before us says of a tunable in a namespace: a value
   // that is still the one written is ours again, with the baseline of then; another one is
-  // somebody else's. `is_certain`: false where it may be another namespace by the same id.
+  // somebody else's. (So it is too where the id is an inode number that another namespace has by
+  // now: that one is left alone, which harms nobody.)
   void Resume(const Description& tuner, const state_key& key, uint64_t inode,
-              const Standing& standing, bool is_certain);
+              const Standing& standing);
 
   // Writes `record.wanted` over `record.seen`, our last write, by the same protocol, and publishes
   // nothing. EPERM: it is somebody else's.

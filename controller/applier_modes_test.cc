@@ -283,9 +283,7 @@ class ResumeTest : public ::testing::Test {
     machine.Rmem(kBlue) = before.Rmem(kBlue);
   }
 
-  void Resume(bool is_certain = true) {
-    machine.applier.Resume(machine.tuner, Key(kBlue, kRmem), 0, standing, is_certain);
-  }
+  void Resume() { machine.applier.Resume(machine.tuner, Key(kBlue, kRmem), 0, standing); }
 
   Standing standing;
   Machine machine;  // of the next daemon
@@ -313,14 +311,6 @@ TEST_F(ResumeTest, ValueThatWasChangedMeanwhileIsTheirs) {
   Resume();
   EXPECT_TRUE(IsOwned(machine.state.Owner(Key(kBlue, kRmem))));
   EXPECT_EQ(1, machine.log.Count("somebody else changed it; it is theirs"));
-  EXPECT_TRUE(machine.journal.Read().empty());
-}
-
-TEST_F(ResumeTest, WhereItMayBeAnotherNamespaceItIsOnlyForgotten) {
-  machine.Rmem(kBlue) = Three(4096, 87380, 6291456);
-  Resume(/*is_certain=*/false);
-  EXPECT_FALSE(IsOwned(machine.state.Owner(Key(kBlue, kRmem))));
-  EXPECT_TRUE(machine.log.entries.empty());
   EXPECT_TRUE(machine.journal.Read().empty());
 }
 

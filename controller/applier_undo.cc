@@ -43,7 +43,7 @@ void Applier::Record(Kind kind, const Case& c, const Values& after) {
 }
 
 void Applier::Resume(const Description& tuner, const state_key& key, uint64_t inode,
-                     const Standing& standing, bool is_certain) {
+                     const Standing& standing) {
   const Tunable& tunable = tuner.tunables[key.row];
   const SysctlPlace place{NetnsId{key.netns}, tunable.name};
   state_key set = key;
@@ -53,7 +53,7 @@ void Applier::Resume(const Description& tuner, const state_key& key, uint64_t in
   if (!current && !gone) return;  // cannot be told now; an undo may be able to
   const bool ours = current && current->count == tunable.values && standing.IsOurs(*current);
   const bool theirs = IsOwned(edges_.state->Owner(set));
-  if (!ours && current && is_certain && !theirs) {
+  if (!ours && current && !theirs) {
     return Yield(tuner, place, key, tunable, *current, standing.last);
   }
   if (edges_.journal) {

@@ -224,14 +224,15 @@ void Daemon::Resume() {
     if (!row) continue;
     const state_key key = {
         .netns = place.netns.value, .tuner = row->tuner->id(), .row = row->row, .reserved = 0};
-    // The inode number of a dead namespace is given to another.
-    const bool is_certain = kind_ == NetnsIdKind::kCookie || place.netns == kNoNetns;
-    applier_.Resume(row->tuner->description(), key, standing.inode, standing, is_certain);
+    applier_.Resume(row->tuner->description(), key, standing.inode, standing);
   }
 }
 
 void Daemon::Rollback() {
-  if (!journal_ || freeze_->Check()) return;
+  if (!journal_) return;
+  if (freeze_->Check()) {
+    return log_->Warning("all is frozen, so nothing is put back now; bpftune --undo does it later");
+  }
   const Standings standings = journal_->standings();
   const auto all_netns = [this] {
     auto list = names_.List();

@@ -304,7 +304,9 @@ Status UndoJournal::Rewrite() {
 }
 
 Status UndoJournal::Append(const JournalRecord& record) {
-  if (bytes_ >= compact_at_) {
+  struct stat is = {};
+  const bool removed = fstat(file_.get(), &is) != 0 || is.st_nlink == 0;
+  if (bytes_ >= compact_at_ || removed) {
     auto rewritten = Rewrite();
     if (!rewritten) return rewritten.error();
   }

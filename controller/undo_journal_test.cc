@@ -306,6 +306,19 @@ TEST_F(UndoJournalTest, DoesNotGrowForeverAndForgetsWhatIsGone) {
   EXPECT_FALSE(Open()) << "still ours alone";
 }
 
+TEST_F(UndoJournalTest, FileThatSomebodyRemovedIsWrittenAnewAndAFolderIsMissed) {
+  auto journal = Open();
+  ASSERT_OK(journal);
+  ASSERT_OK(journal->Append(Record(Kind::kWrite, kFirst, kSecond)));
+  ASSERT_EQ(0, unlink(file_.c_str()));
+  ASSERT_OK(journal->Append(Record(Kind::kWrite, kSecond, kThird)));
+  EXPECT_EQ(kFirst, ParseJournal(Text()).standings.at(kPlace).baseline);
+  std::filesystem::remove_all(directory_);
+  auto appended = journal->Append(Record(Kind::kStands, kSecond, kThird));
+  ASSERT_FALSE(appended);
+  EXPECT_EQ(ENOENT, appended.error().code());
+}
+
 TEST_F(UndoJournalTest, IsGoneOnceRemoved) {
   auto journal = Open();
   ASSERT_OK(journal);

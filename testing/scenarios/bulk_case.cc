@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note
 #include "testing/scenarios/bulk_case.h"
 
+#include <gtest/gtest.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <chrono>
 #include <csignal>
@@ -59,6 +62,18 @@ Result<int64_t> Path::Cap(Side side) const {
   return values[2];
 }
 
+std::vector<std::string> Apart(std::vector<std::string> arguments) {
+  for (const auto& [option, value] :
+       {std::pair<std::string, std::string>{
+            "--run-dir", ::testing::TempDir() + "bpftune-" + std::to_string(getpid())},
+        {"--pin-dir", ""}}) {
+    if (std::ranges::find(arguments, option) != arguments.end()) continue;
+    arguments.push_back(option);
+    arguments.push_back(value);
+  }
+  return arguments;
+}
+
 Result<Daemon> StartDaemon(const std::vector<const Host*>& hosts,
                            const std::vector<std::string>& more_arguments) {
   std::vector<std::string> arguments = {"-s", "-l", kTunersPath};
@@ -67,7 +82,7 @@ Result<Daemon> StartDaemon(const std::vector<const Host*>& hosts,
     arguments.push_back(host->netns_path());
   }
   arguments.insert(arguments.end(), more_arguments.begin(), more_arguments.end());
-  auto daemon = Daemon::Start(kDaemonPath, arguments);
+  auto daemon = Daemon::Start(kDaemonPath, Apart(arguments));
   if (daemon && !daemon->WaitForLine("per-netns policy", 30s)) {
     return Error("the daemon did not say within 30 s what it supports");
   }

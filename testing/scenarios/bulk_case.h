@@ -23,6 +23,10 @@ inline constexpr int64_t kAmpleCap = 64 << 20;
 inline constexpr char kDaemonPath[] = "controller/bpftune";
 inline constexpr char kTunersPath[] = "bpf/tuners";
 
+// The arguments, and where not given a run directory of this process and no pin directory: so that
+// the daemons of tests have nothing in common with others, nor with those of the next test.
+std::vector<std::string> Apart(std::vector<std::string> arguments);
+
 enum class Side { kReceive, kSend };  // tcp_rmem of the receiver, tcp_wmem of the sender
 
 struct BulkCase {

@@ -52,7 +52,7 @@ class FaultRequestsTest : public ::testing::Test {
     folder_.emplace(std::move(*folder));
     std::vector<std::string> arguments = {"-s", "-l", folder_->path()};
     arguments.insert(arguments.end(), scope.begin(), scope.end());
-    auto daemon = Daemon::Start(kDaemonPath, arguments);
+    auto daemon = Daemon::Start(kDaemonPath, Apart(arguments));
     ASSERT_OK(daemon);
     daemon_.emplace(std::move(*daemon));
     ASSERT_TRUE(daemon_->WaitForLine("per-netns policy", 30s));
