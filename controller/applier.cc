@@ -8,19 +8,7 @@
 
 namespace bpftune {
 
-struct Applier::Case {
-  const Description& tuner;
-  const Tunable& tunable;
-  const Scenario& scenario;
-  const request& record;
-  SysctlPlace place;
-  state_key key{};      // the tunable
-  state_key set_key{};  // its feature set
-  Values current{};     // before our write
-  Values wanted{};
-
-  uint64_t inode() const { return record.netns_inode; }
-};
+using Kind = JournalRecord::Kind;
 
 namespace {
 
@@ -28,12 +16,24 @@ state_key KeyOf(const request& record, uint16_t row) {
   return {.netns = record.netns, .tuner = record.tuner, .row = row, .reserved = 0};
 }
 
-bool IsGone(const Error& error) { return error.code() == ENOENT || error.code() == ESRCH; }
-
 // The administrator may write a value in this many turns before we stop watching him.
 constexpr int kPutBackRounds = 8;
 
+constexpr char kJournalAdvice[] =
+    "Nothing is changed that could not be undone: make room in the directory of --run-dir";
+
 }  // namespace
+
+Applier::Case Applier::CaseOf(const Description& tuner, const request& record) {
+  const Tunable& tunable = tuner.tunables[record.tunable];
+  return {tuner,
+          tunable,
+          tuner.scenarios[record.scenario],
+          record,
+          {NetnsId{record.netns}, tunable.name},
+          KeyOf(record, record.tunable),
+          KeyOf(record, tunable.set_row)};
+}
 
 void Applier::Apply(const Description& tuner, const request& record) {
   if (record.tunable >= tuner.tunables.size() || record.scenario >= tuner.scenarios.size()) {
@@ -44,15 +44,7 @@ void Applier::Apply(const Description& tuner, const request& record) {
     }
     return;
   }
-  const Tunable& tunable = tuner.tunables[record.tunable];
-  Case c{tuner,
-         tunable,
-         tuner.scenarios[record.scenario],
-         record,
-         {NetnsId{record.netns}, tunable.name},
-         KeyOf(record, record.tunable),
-         KeyOf(record, tunable.set_row)};
-
+  Case c = CaseOf(tuner, record);
   const auto pending = edges_.state->Pending(c.key);
   if (!pending || pending->sequence != record.sequence) {
     edges_.summary->Refused(c.place, "the request was not the one expected");
@@ -91,10 +83,19 @@ void Applier::Carry(Case& c) {
     if (record.mask & (1U << i)) c.wanted.number[i] = record.wanted[i];
   }
   if (c.wanted == c.current) return;
+  c.baseline = Baseline(c);
+  if (const auto far = TooFar(c.baseline, c.wanted)) return Refuse(c, *far);
+  if (IsHeldBack(c)) return;
+  Write(c, reclaimed);
+}
 
+void Applier::Write(Case& c, uint64_t reclaimed) {
+  auto remembered = Remember(c);
+  if (!remembered) return Refuse(c, remembered.error().message(), kJournalAdvice);
   auto written = edges_.actuator->Write(c.place, c.inode(), c.wanted);
   if (!written) {
-    // Denied by the watcher: the administrator came first, and nothing of ours has landed.
+    Record(Kind::kStands, c, c.current);  // nothing of ours has landed
+    // Denied by the watcher: the administrator came first.
     if (IsOwned(edges_.state->Owner(c.set_key))) {
       edges_.summary->Refused(c.place, "it is the administrator's");
       return;
@@ -105,9 +106,33 @@ void Applier::Carry(Case& c) {
   if (!back) return RefuseFailedWrite(c, back.error());
   if (IsOwned(edges_.state->Owner(c.set_key))) return GiveWay(c, *back);
   // The old value again: somebody put it back, which the watcher took for no change.
-  if (*back == c.current) return Yield(c.tuner, c.place, c.key, tunable, *back, c.wanted);
+  if (*back == c.current) return Yield(c.tuner, c.place, c.key, c.tunable, *back, c.wanted);
   Publish(c, *back, reclaimed);
-  unsaid_.push_back({c.place, &tunable, &c.scenario, record, c.current, *back});
+  unsaid_.push_back({c.place, &c.tunable, &c.scenario, c.record, c.current, *back});
+}
+
+// Something keeps it from being done, other than the value itself.
+bool Applier::IsHeldBack(const Case& c) {
+  const tuner_control control = edges_.state->Control(c.record.tuner);
+  if (control.paused != 0) {
+    Refuse(c, "tuner '" + c.tuner.name + "' is paused");
+    return true;
+  }
+  if (edges_.mode == Mode::kObserve || control.observe != 0) {
+    CountRefusal(c);
+    if (edges_.summary->Refused(c.place, "bpftune only observes, at '" + c.scenario.name + "'")) {
+      unsaid_.push_back({c.place, &c.tunable, &c.scenario, c.record, c.current, c.wanted, true});
+    }
+    return true;
+  }
+  if (edges_.is_frozen && edges_.is_frozen()) {  // which has been said
+    CountRefusal(c);
+    edges_.summary->Refused(c.place, "all is frozen");
+    return true;
+  }
+  const auto too_many = limits_.Take(c.place, edges_.now_ns());
+  if (too_many) Refuse(c, *too_many);
+  return too_many.has_value();
 }
 
 Status Applier::Check(const Case& c) const {
@@ -129,11 +154,16 @@ Status Applier::Check(const Case& c) const {
   return Ok();
 }
 
-void Applier::Refuse(const Case& c, const std::string& reason, const std::string& advice) {
+// So that the tuner rests a while; without it, it only asks again sooner.
+void Applier::CountRefusal(const Case& c) {
   published entry = edges_.state->Published(c.key).value_or(published{});
   ++entry.refused;
   entry.refused_ns = edges_.now_ns();
-  (void)edges_.state->Publish(c.key, entry);  // without it the tuner only asks again sooner
+  (void)edges_.state->Publish(c.key, entry);
+}
+
+void Applier::Refuse(const Case& c, const std::string& reason, const std::string& advice) {
+  CountRefusal(c);
   if (!edges_.summary->Refused(c.place, reason)) return;
   edges_.log->Warning("'" + c.tunable.name + "' in " + edges_.name_of(c.place.netns) +
                       " was not changed to (" +
@@ -166,7 +196,8 @@ void Applier::GiveWay(const Case& c, const Values& back) {
     if (!theirs || !IsOwned(theirs) || theirs->row != c.record.tunable) break;
     const Values values = Values::Of(theirs->values, theirs->count);
     auto now_there = edges_.actuator->Read(c.place, c.inode());
-    if (!now_there || now_there->StartsWith(values)) return;
+    if (!now_there) return;
+    if (now_there->StartsWith(values)) return Record(Kind::kReleased, c, *now_there);
     if (c.current != Values::Of(theirs->before, c.tunable.values)) break;
     auto written = edges_.actuator->Write(c.place, c.inode(), values);
     if (written) {
@@ -185,8 +216,10 @@ void Applier::GiveWay(const Case& c, const Values& back) {
   // Where his writes have all failed, or went elsewhere, ours stands and must be known as ours.
   auto stands = edges_.actuator->Read(c.place, c.inode());
   const auto owner = edges_.state->Owner(c.set_key);
-  if (stands && *stands == back && back != c.current)
-    Publish(c, back, owner ? owner->reclaimed : 0);
+  if (!stands) return;
+  if (*stands == c.current) return Record(Kind::kStands, c, c.current);
+  if (*stands != back) return Record(Kind::kReleased, c, *stands);
+  Publish(c, back, owner ? owner->reclaimed : 0);
 }
 
 // The kernel has refused us his last value, so it refused him too: the one before it counts. False:
@@ -207,8 +240,9 @@ bool Applier::Withdraw(const Case& c, const owner& theirs) {
 
 void Applier::Publish(const Case& c, const Values& written, uint64_t reclaimed) {
   published entry = edges_.state->Published(c.key).value_or(published{});
-  if (entry.writes == 0) std::copy_n(c.current.number.begin(), TUNER_MAX_VALUES, entry.baseline);
-  std::copy_n(written.number.begin(), TUNER_MAX_VALUES, entry.last);
+  Record(Kind::kStands, c, written);
+  if (entry.writes == 0) c.baseline.CopyTo(entry.baseline);
+  written.CopyTo(entry.last);
   entry.time_ns = edges_.now_ns();
   entry.reclaimed = reclaimed;
   ++entry.writes;
@@ -231,10 +265,13 @@ void Applier::Yield(const Description& tuner, const SysctlPlace& place, const st
                  .generation = owner ? owner->generation : 0,
                  .values = {},
                  .before = {}};
-  std::copy(current.number.begin(), current.number.end(), yield.values);
-  std::copy(ours.number.begin(), ours.number.end(), yield.before);
+  current.CopyTo(yield.values);
+  ours.CopyTo(yield.before);
   auto ordered = edges_.state->Order(set, yield);
   edges_.summary->Refused(place, "it is the administrator's");
+  if (edges_.journal) {  // else a value of theirs that happens to be one of ours would be undone
+    (void)edges_.journal->Append({Kind::kReleased, place, 0, ours, current});
+  }
   edges_.log->Notice("'" + tunable.name + "' in " + edges_.name_of(place.netns) + " is (" +
                      current.Text() + ") where bpftune had written (" + ours.Text() +
                      "): somebody else changed it; it is theirs. Tuner '" + tuner.name +
@@ -255,14 +292,14 @@ void Applier::Note(const Description& tuner, const request& record) {
 
 void Applier::Explain() {
   for (const Unsaid& unsaid : std::exchange(unsaid_, {})) {
-    const Decision decision{unsaid.tunable,    unsaid.scenario,
-                            &unsaid.record,    edges_.name_of(unsaid.place.netns),
-                            unsaid.old_values, unsaid.new_values};
-    const bool is_change = unsaid.old_values.count != 0;
-    for (const std::string& line : is_change ? ExplainChange(decision) : ExplainNote(decision)) {
+    const Decision decision{
+        unsaid.tunable,    unsaid.scenario,   &unsaid.record,    edges_.name_of(unsaid.place.netns),
+        unsaid.old_values, unsaid.new_values, unsaid.is_proposal};
+    const bool has_values = unsaid.old_values.count != 0;
+    for (const std::string& line : has_values ? ExplainChange(decision) : ExplainNote(decision)) {
       edges_.log->Notice(line);
     }
-    if (is_change) {
+    if (has_values && !unsaid.is_proposal) {
       edges_.summary->Changed(unsaid.place, decision);
     } else {
       edges_.summary->Noted(unsaid.place, decision);

@@ -2,9 +2,10 @@
 #pragma once
 
 // The one place that changes the system. Every sysctl write of the daemon goes through Apply(),
-// which checks the request against the description, the owner and the value that is there now;
-// writes; reads back; checks the owner again; publishes; explains. The protocol with the sysctl
-// watcher is design.md section 3, modelled and checked in override_model_test.cc.
+// which checks the request against the description, the owner, the value that is there now and the
+// limits; remembers it in the undo journal; writes; reads back; checks the owner again; publishes;
+// explains. The protocol with the sysctl watcher is modelled and checked in
+// override_model_test.cc.
 
 #include <cstdint>
 #include <functional>
@@ -14,15 +15,23 @@
 #include "bpf/common/request_abi.h"
 #include "controller/description.h"
 #include "controller/explain.h"
+#include "controller/limits.h"
 #include "controller/log.h"
 #include "controller/summary.h"
 #include "controller/sysctl_files.h"
 #include "controller/tuning_state.h"
+#include "controller/undo_journal.h"
 
 namespace bpftune {
 
 // A request older than this was decided on a world that is gone.
 inline constexpr uint64_t kStaleNs = 1'000'000'000;
+
+// Whether what is decided is also done. The decision is the same.
+enum class Mode {
+  kAuto,
+  kObserve,  // said, not done; the first for each tunable is the one that kAuto would do
+};
 
 class Applier {
  public:
@@ -33,9 +42,15 @@ class Applier {
     Summary* summary;
     std::function<std::string(NetnsId)> name_of;  // for people
     std::function<uint64_t()> now_ns;             // CLOCK_MONOTONIC, as bpf_ktime_get_ns()
+    Journal* journal = nullptr;                   // without one nothing is written
+    std::function<bool()> is_frozen = {};         // none: never
+    // Namespaces are born with its values of some tunables.
+    NetnsId home = kNoNetns;
+    Mode mode = Mode::kAuto;
   };
 
-  explicit Applier(Edges edges) : edges_(std::move(edges)) {}
+  explicit Applier(Edges edges, ChangeLimits limits = ChangeLimits())
+      : edges_(std::move(edges)), limits_(limits) {}
 
   // REQUEST_SET. Whatever becomes of it, the request is answered: its pending mark is cleared, and
   // a refusal is explained once and counted after that. `tuner` must outlive the next Explain().
@@ -48,12 +63,36 @@ class Applier {
   // that no request waits while the words for another are found.
   void Explain();
 
+  // At start, for what the journal of a daemon before us says of a tunable in a namespace: a value
+  // that is still the one written is ours again, with the baseline of then; another one is
+  // somebody else's. (So it is too where the id is an inode number that another namespace has by
+  // now: that one is left alone, which harms nobody.)
+  void Resume(const Description& tuner, const state_key& key, uint64_t inode,
+              const Standing& standing);
+
+  // Writes `record.wanted` over `record.seen`, our last write, by the same protocol, and publishes
+  // nothing. EPERM: it is somebody else's.
+  Status Restore(const Description& tuner, const request& record);
+
   // Hands the set to whoever changed the value without being seen: `current` is theirs.
   void Yield(const Description& tuner, const SysctlPlace& place, const state_key& key,
              const Tunable& tunable, const Values& current, const Values& ours);
 
  private:
-  struct Case;  // one request on its way
+  struct Case {  // one request on its way
+    const Description& tuner;
+    const Tunable& tunable;
+    const Scenario& scenario;
+    const request& record;
+    SysctlPlace place;
+    state_key key{};      // the tunable
+    state_key set_key{};  // its feature set
+    Values current{};     // before our write
+    Values wanted{};
+    Values baseline{};  // before our first one
+
+    uint64_t inode() const { return record.netns_inode; }
+  };
   struct Unsaid {
     SysctlPlace place;
     const Tunable* tunable;
@@ -61,10 +100,19 @@ class Applier {
     request record;
     Values old_values;  // none: not a change, a note
     Values new_values;
+    bool is_proposal = false;
   };
 
+  static Case CaseOf(const Description& tuner, const request& record);
   void Carry(Case& c);
   Status Check(const Case& c) const;
+  Values Baseline(const Case& c) const;
+  bool IsHeldBack(const Case& c);
+  void Write(Case& c, uint64_t reclaimed);
+  Status Remember(const Case& c);
+  void Record(JournalRecord::Kind kind, const Case& c, const Values& after);
+  bool Reclaim(const Case& c, const owner& theirs);
+  void CountRefusal(const Case& c);
   void Refuse(const Case& c, const std::string& reason, const std::string& advice = "");
   void RefuseFailedWrite(const Case& c, const Error& error);
   void GiveWay(const Case& c, const Values& back);
@@ -72,6 +120,7 @@ class Applier {
   void Publish(const Case& c, const Values& written, uint64_t reclaimed);
 
   Edges edges_;
+  ChangeLimits limits_;
   std::vector<Unsaid> unsaid_;
 };
 

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "controller/fakes/fake_actuator.h"
+#include "controller/fakes/fake_journal.h"
 #include "controller/fakes/fake_log.h"
 #include "controller/fakes/fake_state.h"
 #include "controller/fakes/sample_tuner.h"
@@ -114,6 +115,7 @@ class ApplierTest : public ::testing::Test {
   FakeActuator actuator;
   FakeState state;
   FakeLog log;
+  FakeJournal journal;
   Summary summary;
   uint64_t now = kNow;
   uint16_t row_in_flight = kRmem;
@@ -128,7 +130,8 @@ class ApplierTest : public ::testing::Test {
                                     ? std::string("global ns")
                                     : "netns 'blue' (id " + std::to_string(id.value) + ")";
                        },
-                   .now_ns = [this] { return now; }}};
+                   .now_ns = [this] { return now; },
+                   .journal = &journal}};
 };
 
 // ---- a change

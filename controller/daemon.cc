@@ -2,8 +2,6 @@
 #include "controller/daemon.h"
 
 #include <bpf/bpf.h>
-#include <fcntl.h>
-#include <malloc.h>
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
 #include <sys/timerfd.h>
@@ -15,8 +13,6 @@
 #include <cstring>
 #include <ctime>
 
-#include "controller/cgroup.h"
-#include "controller/inherited.h"
 #include "controller/instance.h"
 #include "netns/scoped_netns.h"
 
@@ -24,30 +20,13 @@ namespace bpftune {
 namespace {
 
 constexpr uint64_t kNever = UINT64_MAX;
-constexpr uint64_t kNsPerMs = 1'000'000;
 constexpr uint64_t kNsPerSecond = 1'000'000'000;
-
-uint64_t NowNs() {
-  return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(
-                                   std::chrono::steady_clock::now().time_since_epoch())
-                                   .count());
-}
 
 // What this thread has cost: a pulse that lost its CPU to others has not become more expensive.
 uint64_t ThreadTimeNs() {
   timespec time = {};
   clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
   return static_cast<uint64_t>(time.tv_sec) * kNsPerSecond + static_cast<uint64_t>(time.tv_nsec);
-}
-
-Result<UniqueFd> SignalFd() {
-  sigset_t signals;
-  sigemptyset(&signals);
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGUSR1}) sigaddset(&signals, signal);
-  if (sigprocmask(SIG_BLOCK, &signals, nullptr) != 0) return Error::FromErrno("blocking signals");
-  UniqueFd fd(signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
-  if (!fd) return Error::FromErrno("making a signal descriptor");
-  return fd;
 }
 
 Status AddTo(int epoll, int fd) {
@@ -68,28 +47,6 @@ void Arm(int timer, uint64_t due_ns) {
   (void)timerfd_settime(timer, TFD_TIMER_ABSTIME, &when, nullptr);  // cannot fail: valid arguments
 }
 
-// The namespaces that were given with --netns.
-Result<std::set<uint64_t>> ScopeOf(const std::vector<std::string>& paths) {
-  std::set<uint64_t> scope;
-  for (const std::string& path : paths) {
-    const UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
-    if (!fd) return Error::FromErrno("opening '" + path + "'");
-    auto id = IdOf(fd.get());
-    if (!id) return id.error().Within("--netns '" + path + "'");
-    scope.insert(id->value);
-  }
-  return scope;
-}
-
-Pins OpenPins(const Options& options, const std::set<uint64_t>& scope, LogSink* log) {
-  if (options.support || options.pin_dir.empty()) return {};
-  auto pins = Pins::Open(options.pin_dir + "/" + InstanceName(scope));
-  if (pins) return std::move(*pins);
-  log->Warning("what is learned will be forgotten when bpftune ends: " + pins.error().message() +
-               "; continuing without");
-  return {};
-}
-
 Status Visited(const Tuner& tuner) {
   auto ran = tuner.RunVisit();
   if (!ran) return ran.error();
@@ -98,23 +55,37 @@ Status Visited(const Tuner& tuner) {
 
 }  // namespace
 
-Daemon::Daemon(LogSink* log, NetnsId home, std::set<uint64_t> scope, Pins pins, SharedMaps maps,
-               UniqueFd signals, UniqueFd lock)
+uint64_t Daemon::NowNs() {
+  return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(
+                                   std::chrono::steady_clock::now().time_since_epoch())
+                                   .count());
+}
+
+Daemon::Daemon(const Options& options, LogSink* log, NetnsId home, Holdings holdings)
     : log_(log),
-      lock_(std::move(lock)),
-      signals_(std::move(signals)),
-      pins_(std::move(pins)),
-      maps_(std::move(maps)),
+      lock_(std::move(holdings.lock)),
+      signals_(std::move(holdings.signals)),
+      mode_(options.dry_run ? Mode::kObserve : Mode::kAuto),
+      journal_(std::move(holdings.journal)),
+      pins_(std::move(holdings.pins)),
+      maps_(std::move(holdings.maps)),
       kind_(ProbeNetnsIdKind()),
       finder_(kind_),
       names_(&finder_),
       home_(home),
-      scope_(std::move(scope)),
+      scope_(std::move(holdings.scope)),
       files_(&finder_, home_),
       state_(&maps_),
       sampler_(maps_.fd(MAP_SAMPLES)),
-      applier_(MakeEdges()),
-      overrides_(MakeEdges()) {}
+      applier_(MakeEdges(), ChangeLimits(options.changes_per_minute)),
+      overrides_(MakeEdges()) {
+  if (!journal_) return;
+  freeze_ = std::make_unique<Freeze>(options.run_dir + "/" + InstanceName(scope_), log_);
+  journal_->set_is_gone([this](const SysctlPlace& place, uint64_t inode) {
+    auto value = files_.Read(place, inode);
+    return !value && place.netns != kNoNetns && IsGone(value.error());
+  });
+}
 
 Applier::Edges Daemon::MakeEdges() {
   return {
@@ -124,105 +95,11 @@ Applier::Edges Daemon::MakeEdges() {
       .summary = &summary_,
       .name_of = [this](NetnsId id) { return names_.DisplayName(id); },
       .now_ns = NowNs,
+      .journal = journal_.get(),
+      .is_frozen = [this] { return freeze_ && freeze_->Check(); },
+      .home = home_,
+      .mode = mode_,
   };
-}
-
-Result<std::unique_ptr<Daemon>> Daemon::Start(const Options& options, LogSink* log) {
-  // First of all: a signal that comes while tuners are being loaded waits for Run().
-  auto signals = SignalFd();
-  if (!signals) return signals.error();
-  auto home = IdOfCurrent();
-  if (!home) return home.error();
-  auto scope = ScopeOf(options.netns);
-  if (!scope) return scope.error();
-  UniqueFd lock;
-  if (!options.support) {  // who only asks what works may do so beside a daemon
-    auto locked = LockInstance(options.run_dir + "/" + InstanceName(*scope));
-    if (!locked) return locked.error();
-    lock = std::move(*locked);
-  }
-  Pins pins = OpenPins(options, *scope, log);
-  auto maps = SharedMaps::Create(&pins);
-  if (!maps) return maps.error();
-  std::unique_ptr<Daemon> daemon(new Daemon(log, *home, std::move(*scope), std::move(pins),
-                                            std::move(*maps), std::move(*signals),
-                                            std::move(lock)));
-  auto ready = daemon->Prepare(options);
-  if (!ready) return ready.error();
-  return daemon;
-}
-
-Status Daemon::Prepare(const Options& options) {
-  auto confined = TellScope();
-  if (!confined) return confined;
-  auto loaded = LoadTuners(options);
-  if (!loaded) return loaded;
-  Inherit();
-  ring_.reset(ring_buffer__new(maps_.fd(MAP_REQUESTS), OnRecord, this, nullptr));
-  if (!ring_) return Error::FromErrno("opening the ring buffer");
-  malloc_trim(0);  // parsing the kernel's BTF took megabytes that nothing needs again
-  return Ok();
-}
-
-Status Daemon::TellScope() {
-  for (const uint64_t netns : scope_) {
-    const uint8_t in_scope = 1;
-    if (bpf_map_update_elem(maps_.fd(MAP_SCOPE), &netns, &in_scope, BPF_ANY) != 0) {
-      return Error::FromErrno("--netns: at most " + std::to_string(SCOPE_MAX_ENTRIES) +
-                              " namespaces can be given");
-    }
-  }
-  return Ok();
-}
-
-Status Daemon::LoadTuners(const Options& options) {
-  auto cgroup = OpenCgroupRoot();
-  if (cgroup) cgroup_ = std::move(*cgroup);
-  auto loaded = TunerSet::Load(options.tuners, maps_, &pins_,
-                               {.cgroup_fd = cgroup_.get(),
-                                .netns_by_inode = kind_ == NetnsIdKind::kInode,
-                                .confined = !scope_.empty(),
-                                .page_bytes = static_cast<uint32_t>(sysconf(_SC_PAGESIZE)),
-                                .without = options.without_hook,
-                                .log = log_});
-  if (!loaded) return loaded.error();
-  tuners_ = std::move(*loaded);
-  const uint64_t now = NowNs();
-  for (const auto& tuner : tuners_.tuners()) {
-    sampler_.Add(tuner->id(), tuner->description());
-    Clock& clock = clocks_.emplace_back();
-    clock.strategy.Start(tuner.get(), &maps_, log_, now);
-    if (tuner->has(HOOK_PULSE) && tuner.get() != &tuners_.watcher()) clock.pulse.Wake(now);
-    for (const HookState& state : tuner->hooks()) {
-      clock.periodic_due_ns.push_back(
-          state.hook.kind == HOOK_PERIODIC ? now + state.hook.period_ms * kNsPerMs : 0);
-    }
-  }
-  state_.set_watcher(&tuners_.watcher());
-  auto introduced = tuners_.watcher().RunPulse();  // tells the watcher who we are
-  if (!introduced) return introduced.error();
-  return Ok();
-}
-
-// What an earlier daemon has left, of namespaces that are still there. (One that only a descriptor
-// or a socket holds is not found, and starts anew.)
-void Daemon::Inherit() {
-  std::set<uint64_t> there = scope_;
-  if (there.empty()) {
-    const auto list = names_.List();
-    if (!list) return log_->Debug(list.error().message());
-    for (const NetnsEntry& entry : list->entries) there.insert(entry.id.value);
-  }
-  const auto stays = [&](const state_key& key) {
-    return pins_.IsNumber(key.tuner) && (key.netns == 0 || there.contains(key.netns));
-  };
-  for (const char* map : {MAP_OWNERS, MAP_PUBLISHED}) DropEntries(maps_.fd(map), stays);
-  const std::vector<state_key> published = StateKeys(maps_.fd(MAP_PUBLISHED));
-  for (const auto& tuner : tuners_.tuners()) {
-    for (const int map : tuner->kept().by_state_key()) DropEntries(map, stays);
-    YieldWhatChanged(tuner->description(), tuner->id(), published, MakeEdges(), &applier_);
-  }
-  for (const std::string& line : pins_.TakeNews()) log_->Notice(line);
 }
 
 int Daemon::OnRecord(void* self, void* data, size_t size) {
@@ -357,6 +234,10 @@ Status Daemon::Run() {
     auto added = AddTo(epoll.get(), fd);
     if (!added) return added;
   }
+  if (freeze_ && freeze_->fd() >= 0) {
+    auto added = AddTo(epoll.get(), freeze_->fd());
+    if (!added) return added;
+  }
   for (;;) {
     Arm(timer.get(), NextDue());
     epoll_event events[4];
@@ -372,6 +253,7 @@ Status Daemon::Run() {
     uint64_t expirations;
     (void)!read(timer.get(), &expirations,
                 sizeof(expirations));  // only to make it unreadable again
+    if (freeze_) freeze_->Check();
     Drain();
     RunDue(NowNs());
   }

@@ -6,12 +6,14 @@
 // sleeps until something is due.
 
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "controller/applier.h"
 #include "controller/bpf_handles.h"
+#include "controller/freeze.h"
 #include "controller/log.h"
 #include "controller/options.h"
 #include "controller/overrides.h"
@@ -26,6 +28,7 @@
 #include "controller/sysctl_files.h"
 #include "controller/tuner_set.h"
 #include "controller/tuning_state.h"
+#include "controller/undo_journal.h"
 #include "controller/unique_fd.h"
 #include "netns/netns_finder.h"
 #include "netns/netns_table.h"
@@ -52,6 +55,9 @@ class Daemon {
   // Until SIGTERM or SIGINT. Fails only if the loop itself does.
   Status Run();
 
+  // Puts back what nobody else has changed since, and says so; unless all is frozen.
+  void Rollback();
+
   // What was done and seen so far.
   std::vector<std::string> SummaryLines() const;
 
@@ -67,14 +73,33 @@ class Daemon {
     uint64_t inode;
   };
 
-  Daemon(LogSink* log, NetnsId home, std::set<uint64_t> scope, Pins pins, SharedMaps maps,
-         UniqueFd signals, UniqueFd lock);
+  struct Row {
+    const Tuner* tuner;
+    uint16_t row;
+  };
+  struct Holdings {
+    UniqueFd signals;
+    UniqueFd lock;
+    std::set<uint64_t> scope;
+    std::unique_ptr<UndoJournal> journal;
+    Pins pins;
+    SharedMaps maps;
+  };
+
+  static constexpr uint64_t kNsPerMs = 1'000'000;
+  static uint64_t NowNs();  // CLOCK_MONOTONIC
+
+  Daemon(const Options& options, LogSink* log, NetnsId home, Holdings holdings);
 
   Applier::Edges MakeEdges();
   Status Prepare(const Options& options);
   Status TellScope();
   Status LoadTuners(const Options& options);
   void Inherit();
+  std::optional<Row> RowOf(const std::string& tunable) const;
+  void Resume();
+  Status Restore(const SysctlPlace& place, uint64_t inode, const Values& current,
+                 const Values& back);
 
   static int OnRecord(void* self, void* data, size_t size);
   void Handle(const request& record);
@@ -90,6 +115,9 @@ class Daemon {
   LogSink* log_;
   UniqueFd lock_;
   UniqueFd signals_;
+  Mode mode_;
+  std::unique_ptr<UndoJournal> journal_;  // none where nothing is written
+  std::unique_ptr<Freeze> freeze_;        // likewise
   Pins pins_;
   SharedMaps maps_;
   NetnsIdKind kind_;

@@ -62,14 +62,6 @@ Status CheckSlots(const std::string& text, const std::string& what) {
   return Ok();
 }
 
-// A sysctl below /proc/sys/net, and nothing that leads out of it.
-bool IsNetSysctl(std::string_view name) {
-  return name.starts_with("net.") && name.find("..") == name.npos && name.back() != '.' &&
-         std::all_of(name.begin(), name.end(), [](unsigned char c) {
-           return std::islower(c) || std::isdigit(c) || c == '.' || c == '_' || c == '-';
-         });
-}
-
 bool IsNetFile(std::string_view path) {
   return path.starts_with("/proc/net/") && path.find("..") == path.npos;
 }
@@ -317,6 +309,13 @@ bool IsKnownSlot(std::string_view slot) {
   constexpr std::array<std::string_view, 9> kSlots = {"tunable", "old",  "new",  "netns", "peer",
                                                       "arg0",    "arg1", "arg2", "arg3"};
   return std::find(kSlots.begin(), kSlots.end(), slot) != kSlots.end();
+}
+
+bool IsNetSysctl(std::string_view name) {
+  return name.starts_with("net.") && name.find("..") == name.npos && name.back() != '.' &&
+         std::all_of(name.begin(), name.end(), [](unsigned char c) {
+           return std::islower(c) || std::isdigit(c) || c == '.' || c == '_' || c == '-';
+         });
 }
 
 std::string SysctlPath(const std::string& name) {

@@ -52,7 +52,8 @@ std::string OccurredLine(const Decision& decision) {
 }
 
 std::string ChangeLine(const Decision& decision) {
-  return "Due to " + decision.scenario->reason + " change " + decision.tunable->name + "(" +
+  return "Due to " + decision.scenario->reason +
+         (decision.is_proposal ? " would change " : " change ") + decision.tunable->name + "(" +
          decision.tunable->labels + ") from (" + decision.old_values.Text() + ") -> (" +
          decision.new_values.Text() + ")";
 }

@@ -22,6 +22,7 @@ struct Decision {
   std::string netns;  // "global ns", "netns 'blue' (id 4711)"
   Values old_values;
   Values new_values;
+  bool is_proposal = false;  // nothing was written: "would change"
 };
 
 // Fills the slots of a text: {tunable} {old} {new} {netns} {peer} {arg0} .. {arg3}.

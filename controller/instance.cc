@@ -11,6 +11,8 @@
 #include <filesystem>
 
 #include "controller/fingerprint.h"
+#include "controller/unique_fd.h"
+#include "netns/netns_id.h"
 
 namespace bpftune {
 namespace {
@@ -62,6 +64,18 @@ Result<UniqueFd> LockInstance(const std::string& directory) {
     return Error::FromErrno("writing '" + path + "'");
   }
   return lock;
+}
+
+Result<std::set<uint64_t>> ScopeOf(const std::vector<std::string>& paths) {
+  std::set<uint64_t> scope;
+  for (const std::string& path : paths) {
+    const UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!fd) return Error::FromErrno("opening '" + path + "'");
+    auto id = IdOf(fd.get());
+    if (!id) return id.error().Within("--netns '" + path + "'");
+    scope.insert(id->value);
+  }
+  return scope;
 }
 
 }  // namespace bpftune

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "controller/result.h"
 #include "controller/unique_fd.h"
@@ -23,5 +24,8 @@ Status MakeDirectories(const std::string& directory);
 // daemon's pid, for as long as the descriptor is open. The folder is made if need be. Fails with
 // EWOULDBLOCK, naming the other's pid, if it is locked.
 Result<UniqueFd> LockInstance(const std::string& directory);
+
+// The ids of the namespaces that were given with --netns, as paths.
+Result<std::set<uint64_t>> ScopeOf(const std::vector<std::string>& paths);
 
 }  // namespace bpftune

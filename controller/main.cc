@@ -10,13 +10,15 @@
 #include "controller/daemon.h"
 #include "controller/log.h"
 #include "controller/options.h"
+#include "controller/undo_command.h"
 
 namespace bpftune {
 namespace {
 
 std::unique_ptr<LogSink> MakeLog(const Options& options) {
   const LogLevel most = options.debug ? LogLevel::kDebug : LogLevel::kInfo;
-  if (options.to_stdout || options.support) return std::make_unique<StdoutLog>(most);
+  if (options.to_stdout || options.support || options.undo)
+    return std::make_unique<StdoutLog>(most);
   return std::make_unique<SyslogLog>(most);
 }
 
@@ -38,6 +40,7 @@ int Main(const std::vector<std::string>& arguments) {
   const Options& options = parsed.options;
   CaptureLibbpfMessages();
   const auto log = MakeLog(options);
+  if (options.undo) return Undo(options, log.get());
   auto daemon = Daemon::Start(options, log.get());
   if (!daemon) {
     log->Error("cannot start: " + daemon.error().message());
@@ -52,8 +55,10 @@ int Main(const std::vector<std::string>& arguments) {
     return 0;
   }
   SayWhatIsLost(**daemon, log.get());
+  if (options.dry_run) log->Notice("this is a dry run: all is decided and said, nothing written");
   auto ran = (*daemon)->Run();
   for (const std::string& line : (*daemon)->SummaryLines()) log->Notice(line);
+  if (options.rollback) (*daemon)->Rollback();
   if (!ran) log->Error(ran.error().message());
   return ran ? 0 : 1;
 }

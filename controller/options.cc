@@ -6,6 +6,8 @@
 #include <filesystem>
 #include <sstream>
 
+#include "controller/limits.h"
+
 namespace bpftune {
 namespace {
 
@@ -26,6 +28,7 @@ ParsedOptions ParseOptions(const std::vector<std::string>& arguments) {
   options.tuners = DefaultTuners();
   options.run_dir = "/run/bpftune";
   options.pin_dir = "/sys/fs/bpf/bpftune";
+  options.changes_per_minute = kMostChangesPerMinute;
   bool version = false;
   std::vector<std::string> without;
 
@@ -36,6 +39,16 @@ ParsedOptions ParseOptions(const std::vector<std::string>& arguments) {
   app.add_flag("-s,--stdout", options.to_stdout, "log to standard output instead of syslog");
   app.add_flag("-S,--support", options.support, "say what works on this system, and leave");
   app.add_flag("-d,--debug", options.debug, "log diagnostics too");
+  auto* dry_run =
+      app.add_flag("--dry-run", options.dry_run, "decide and explain, but write nothing");
+  auto* rollback =
+      app.add_flag("-R,--rollback", options.rollback,
+                   "as it ends, put back every value that nobody else has changed since");
+  app.add_flag("--undo", options.undo,
+               "put back what a bpftune that is dead has left, and leave; with -n only what one "
+               "with the same -n has")
+      ->excludes(dry_run)
+      ->excludes(rollback);
   app.add_flag("-V,--version", version, "print the version, and leave");
   app.add_option("-l,--tuners", options.tuners, "directory of the tuner objects (*.bpf.o)")
       ->check(CLI::ExistingDirectory)
@@ -47,11 +60,17 @@ ParsedOptions ParseOptions(const std::vector<std::string>& arguments) {
   app.add_option(
       "--without-hook", without,
       "do not use this program (a name from the table of -S); may be given more than once");
+  app.add_option("--changes-per-minute", options.changes_per_minute,
+                 "most changes of one tunable in one namespace within a minute")
+      ->check(CLI::Range(1, 1'000'000))
+      ->capture_default_str();
   app.add_option("--run-dir", options.run_dir, "directory for what it must not forget")
       ->capture_default_str();
   app.add_option("--pin-dir", options.pin_dir, "directory of a BPF file system, for what it learns")
       ->capture_default_str();
-  app.footer("Signals: TERM and INT end it with a summary, USR1 prints the summary so far.");
+  app.footer(
+      "Signals: TERM and INT end it with a summary, USR1 prints the summary so far. While "
+      "there is a file RUN-DIR/all/freeze, nothing is changed.");
 
   app.failure_message(CLI::FailureMessage::help);  // what is allowed, not just what was wrong
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note
 #pragma once
 
-// The command line. No option changes what is decided.
+// The command line. No option changes what is decided, only whether it is done.
 
+#include <cstdint>
 #include <set>
 #include <string>
 #include <vector>
@@ -13,6 +14,10 @@ struct Options {
   bool to_stdout = false;              // -s
   bool support = false;                // -S
   bool debug = false;                  // -d
+  bool dry_run = false;                // --dry-run
+  bool rollback = false;               // -R: as it ends
+  bool undo = false;                   // --undo: instead of running
+  uint32_t changes_per_minute = 0;     // --changes-per-minute
   std::string tuners;                  // -l
   std::string run_dir;                 // --run-dir: journal and lock, per instance
   std::string pin_dir;                 // --pin-dir: pinned maps, per instance

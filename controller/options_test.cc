@@ -35,6 +35,17 @@ TEST(OptionsTest, TakesShortAndLongOnes) {
   EXPECT_TRUE(ParseOptions({"-S"}).options.support);
 }
 
+TEST(OptionsTest, TakesTheModes) {
+  const Options none = ParseOptions({}).options;
+  EXPECT_FALSE(none.dry_run || none.rollback || none.undo);
+  EXPECT_EQ(30U, none.changes_per_minute);
+  EXPECT_TRUE(ParseOptions({"--dry-run"}).options.dry_run);
+  EXPECT_TRUE(ParseOptions({"-R"}).options.rollback);
+  EXPECT_TRUE(ParseOptions({"--rollback"}).options.rollback);
+  EXPECT_TRUE(ParseOptions({"--undo"}).options.undo);
+  EXPECT_EQ(5U, ParseOptions({"--changes-per-minute=5"}).options.changes_per_minute);
+}
+
 TEST(OptionsTest, TakesSeveralNamespacesAndHooks) {
   const ParsedOptions parsed = ParseOptions({"-n", "/proc/self/ns/net", "-n", "/proc/self/ns/mnt",
                                              "--without-hook", "a__x", "--without-hook=b__y"});
@@ -71,6 +82,8 @@ INSTANTIATE_TEST_SUITE_P(
         BadInput{"a file for a directory", {"-l", "/proc/version"}, "/proc/version"},
         BadInput{
             "no such namespace", {"-n", "/run/netns/does-not-exist"}, "/run/netns/does-not-exist"},
+        BadInput{"nothing to do at all", {"--changes-per-minute=0"}, "--changes-per-minute"},
+        BadInput{"undo in a dry run", {"--undo", "--dry-run"}, "--dry-run"},
         BadInput{"value missing", {"-l"}, "--tuners"},
         BadInput{"option for a value", {"--without-hook"}, "--without-hook"}));
 

@@ -90,6 +90,16 @@ bool Overrides::Settle(const Open& open) {
 
 void Overrides::Say(const Open& open) {
   const Tunable& tunable = open.tuner->tunables[open.record.tunable];
+  state_key row = SetKey(*open.tuner, open.record);
+  row.row = open.record.tunable;
+  const auto published = edges_.state->Published(row);
+  if (edges_.journal && published && published->writes != 0) {  // nothing to undo any more
+    (void)edges_.journal->Append({JournalRecord::Kind::kReleased,
+                                  {NetnsId{open.record.netns}, tunable.name},
+                                  open.record.netns_inode,
+                                  Values::Of(open.record.seen, tunable.values),
+                                  Values::Of(open.record.wanted, tunable.values)});
+  }
   const std::string comm(open.record.comm,
                          std::find(open.record.comm, std::end(open.record.comm), '\0'));
   edges_.log->Notice(

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "controller/fakes/fake_actuator.h"
+#include "controller/fakes/fake_journal.h"
 #include "controller/fakes/fake_log.h"
 #include "controller/fakes/fake_state.h"
 #include "controller/fakes/sample_tuner.h"
@@ -65,6 +66,7 @@ class OverridesTest : public ::testing::Test {
   FakeActuator actuator;
   FakeState state;
   FakeLog log;
+  FakeJournal journal;
   Summary summary;
   uint64_t now = 1'000 * kNsPerMs;
   Overrides overrides{{.actuator = &actuator,
@@ -72,7 +74,8 @@ class OverridesTest : public ::testing::Test {
                        .log = &log,
                        .summary = &summary,
                        .name_of = [](NetnsId) { return std::string("netns 'blue' (id 4711)"); },
-                       .now_ns = [this] { return now; }}};
+                       .now_ns = [this] { return now; },
+                       .journal = &journal}};
 };
 
 TEST_F(OverridesTest, WriteThatTookEffectIsToldAfter20Milliseconds) {

@@ -12,6 +12,7 @@
 
 #include "controller/applier.h"
 #include "controller/fakes/fake_actuator.h"
+#include "controller/fakes/fake_journal.h"
 #include "controller/fakes/fake_log.h"
 #include "controller/fakes/fake_state.h"
 #include "controller/fakes/sample_tuner.h"
@@ -61,16 +62,19 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       .netns = record.netns, .tuner = record.tuner, .row = record.tunable, .reserved = 0}] = {
       .time_ns = record.time_ns, .sequence = record.sequence, .reserved = 0};
   FakeLog log;
+  FakeJournal journal;
   Summary summary;
   Applier applier({.actuator = &actuator,
                    .state = &state,
                    .log = &log,
                    .summary = &summary,
                    .name_of = [](NetnsId id) { return std::to_string(id.value); },
-                   .now_ns = [&] { return record.time_ns + kStaleNs / 2; }});
+                   .now_ns = [&] { return record.time_ns + kStaleNs / 2; },
+                   .journal = &journal});
   applier.Apply(tuner, record);
   applier.Explain();
   Require(actuator.tried.size() <= 1);
+  Require(!ParseJournal(journal.text).damaged);
   for (const auto& [place, values] : actuator.tried) {
     const auto before = files.find(place);
     Require(before != files.end());

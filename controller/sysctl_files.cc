@@ -2,6 +2,11 @@
 #include "controller/sysctl_files.h"
 
 #include <fcntl.h>
+#include <linux/magic.h>
+#include <linux/openat2.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -18,15 +23,37 @@ struct Opened {
   int write_error = 0;
 };
 
+// `path` without a symbolic link anywhere in it, and not above `directory`.
+int OpenBeneath(int directory, const std::string& path, int flags) {
+  open_how how = {};
+  how.flags = static_cast<__u64>(flags);
+  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS;
+  const long fd = syscall(SYS_openat2, directory, path.c_str(), &how, sizeof(how));
+  if (fd >= 0 || (errno != ENOSYS && errno != EPERM)) return static_cast<int>(fd);
+  // Forbidden to us (seccomp). The name has no part that could lead upwards.
+  return openat(directory, path.c_str(), flags | O_NOFOLLOW);
+}
+
+bool IsSysctl(int fd) {
+  struct stat file = {};
+  struct statfs system = {};
+  return fstat(fd, &file) == 0 && S_ISREG(file.st_mode) && fstatfs(fd, &system) == 0 &&
+         system.f_type == PROC_SUPER_MAGIC;
+}
+
 Result<Opened> OpenHere(const std::string& name) {
   const std::string path = "/proc/sys/" + SysctlPath(name);
+  if (!IsNetSysctl(name)) return Error(EACCES, "'" + name + "' is not a sysctl below net.");
+  const UniqueFd sys(open("/proc/sys", O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!sys) return Error::FromErrno("opening '/proc/sys'");
   Opened out;
-  out.fd.reset(open(path.c_str(), O_RDWR | O_CLOEXEC));
+  out.fd.reset(OpenBeneath(sys.get(), SysctlPath(name), O_RDWR | O_CLOEXEC));
   if (!out.fd) {
     out.write_error = errno;
-    out.fd.reset(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    out.fd.reset(OpenBeneath(sys.get(), SysctlPath(name), O_RDONLY | O_CLOEXEC));
   }
   if (!out.fd) return Error::FromErrno("opening '" + path + "'");
+  if (!IsSysctl(out.fd.get())) return Error(EACCES, "'" + path + "' is not a file of procfs");
   return out;
 }
 
@@ -82,6 +109,9 @@ Result<Values> SysctlFiles::Read(const SysctlPlace& place, uint64_t inode) {
 }
 
 Status SysctlFiles::Write(const SysctlPlace& place, uint64_t inode, const Values& values) {
+  if (!allowed_.contains(place.name)) {
+    return Error(EACCES, "writing '" + place.name + "', which no loaded tuner has described");
+  }
   auto file = Open(place, inode);
   if (file && (*file)->write_error != 0) {
     Forget(place);  // it may have been mounted read-write since

@@ -3,9 +3,11 @@
 
 // Reads and writes sysctls, in any network namespace. The only code that touches /proc/sys.
 
+#include <cerrno>
 #include <cstdint>
 #include <list>
 #include <map>
+#include <set>
 #include <string>
 #include <utility>
 
@@ -24,6 +26,9 @@ struct SysctlPlace {
   friend auto operator<=>(const SysctlPlace&, const SysctlPlace&) = default;
 };
 
+// What a read or write of a tunable in a namespace that is gone fails with.
+inline bool IsGone(const Error& error) { return error.code() == ENOENT || error.code() == ESRCH; }
+
 class Actuator {
  public:
   virtual ~Actuator() = default;
@@ -37,7 +42,8 @@ class Actuator {
 
 // Keeps descriptors on sysctl files: a write through one takes 0.6 us, works from any namespace,
 // keeps none alive, and fails with ENOENT when the namespace is gone. The least recently used is
-// closed when there are kMostOpen.
+// closed when there are kMostOpen. Writes what was allowed, and nothing but regular files of procfs
+// below /proc/sys/net.
 class SysctlFiles : public Actuator {
  public:
   static constexpr size_t kMostOpen = 256;
@@ -45,6 +51,10 @@ class SysctlFiles : public Actuator {
   // `finder` must outlive this. `home` is the namespace of the daemon's thread.
   SysctlFiles(NetnsFinder* finder, NetnsId home) : finder_(finder), home_(home) {}
 
+  // From now on this tunable may be written: a loaded tuner has described it, or did before.
+  void Allow(const std::string& name) { allowed_.insert(name); }
+
+  // EACCES: a tunable that is not allowed, or not below net.
   Result<Values> Read(const SysctlPlace& place, uint64_t inode) override;
   Status Write(const SysctlPlace& place, uint64_t inode, const Values& values) override;
 
@@ -60,6 +70,7 @@ class SysctlFiles : public Actuator {
 
   NetnsFinder* finder_;
   NetnsId home_;
+  std::set<std::string> allowed_;
   std::map<SysctlPlace, OpenFile> files_;
   std::list<SysctlPlace> uses_;  // most recently used first
 };

@@ -52,6 +52,7 @@ class SysctlFilesTest : public ::testing::Test {
   void SetUp() override {
     BPFTUNE_NEEDS_PRIVILEGE();
     machines_own_ = MachinesOwn();
+    files_.Allow("net.ipv4.tcp_rmem");
   }
   void TearDown() override { EXPECT_EQ(machines_own_, MachinesOwn()); }
 
@@ -95,6 +96,37 @@ TEST_F(SysctlFilesTest, TellsWhatTheKernelRefusesAndLeavesTheValue) {
   EXPECT_EQ("writing 'net.ipv4.tcp_rmem': Invalid argument", written.error().message());
   ASSERT_OK_AND_ASSIGN(const Values read, files_.Read(place, blue.inode()));
   EXPECT_EQ(kSome, read);
+}
+
+TEST_F(SysctlFilesTest, WritesNothingThatWasNotAllowed) {
+  ASSERT_OK_AND_ASSIGN(const Host blue, Host::Create("blue"));
+  const SysctlPlace place = In(blue, "net.ipv4.tcp_wmem");
+  ASSERT_OK_AND_ASSIGN(const Values before, files_.Read(place, blue.inode()));
+  auto written = files_.Write(place, blue.inode(), kSome);
+  ASSERT_FALSE(written);
+  EXPECT_EQ(EACCES, written.error().code());
+  EXPECT_NE(std::string::npos, written.error().message().find("net.ipv4.tcp_wmem"));
+  ASSERT_OK_AND_ASSIGN(const Values after, files_.Read(place, blue.inode()));
+  EXPECT_EQ(before, after);
+}
+
+TEST_F(SysctlFilesTest, NoNameLeadsOutOfNetEvenIfItIsAllowed) {
+  for (const char* name : {"kernel.panic", "net..ipv4", "net.ipv4/../../kernel/panic", "net.",
+                           "net", "", "vm.swappiness", "net.ipv4.conf.", "NET.ipv4.tcp_rmem"}) {
+    files_.Allow(name);
+    auto read = files_.Read({kNoNetns, name}, 0);
+    ASSERT_FALSE(read) << name;
+    EXPECT_EQ(EACCES, read.error().code()) << name;
+    auto written = files_.Write({kNoNetns, name}, 0, One(1));
+    ASSERT_FALSE(written) << name;
+    EXPECT_EQ(EACCES, written.error().code()) << name;
+  }
+}
+
+TEST_F(SysctlFilesTest, DirectoryIsNoSysctl) {
+  auto read = files_.Read({kNoNetns, "net.ipv4"}, 0);
+  ASSERT_FALSE(read);
+  EXPECT_EQ(EACCES, read.error().code());
 }
 
 TEST_F(SysctlFilesTest, FileThatHoldsNoNumbersIsAnError) {
@@ -189,6 +221,7 @@ TEST_F(SysctlFilesTest, KeepsNoMoreDescriptorsThanItsLimit) {
   require(home.has_value(), "own namespace");
   NetnsFinder finder;
   SysctlFiles files(&finder, *home);
+  files.Allow("net.ipv4.tcp_rmem");
   const SysctlPlace place{*home, "net.ipv4.tcp_rmem"};
 
   const auto before = files.Read(place, 0);

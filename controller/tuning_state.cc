@@ -47,6 +47,13 @@ void MapState::Forget(const state_key& tunable) {
   (void)bpf_map_delete_elem(maps_->fd(MAP_PUBLISHED), &tunable);  // may never have been there
 }
 
+tuner_control MapState::Control(uint16_t tuner) const {
+  const uint32_t key = tuner;
+  tuner_control out = {};
+  (void)bpf_map_lookup_elem(maps_->fd(MAP_CONTROL), &key, &out);  // not there: zeros
+  return out;
+}
+
 Status MapState::Order(const state_key& set, const order& what) {
   if (!watcher_) return Error("there is no sysctl watcher to order from");
   const int map = maps_->fd(MAP_ORDERS);

@@ -31,6 +31,10 @@ std::optional<Values> Values::Parse(const std::string& text) {
   return out;
 }
 
+void Values::CopyTo(__s64 (&numbers)[TUNER_MAX_VALUES]) const {
+  std::copy(number.begin(), number.end(), numbers);
+}
+
 std::string Values::Text() const {
   std::string out;
   for (uint32_t i = 0; i < count; ++i) out += (i ? " " : "") + std::to_string(number[i]);

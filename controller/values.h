@@ -22,6 +22,8 @@ struct Values {
   // What /proc/sys shows: numbers between blanks. Nothing if it is not just that, or too many.
   static std::optional<Values> Parse(const std::string& text);
 
+  void CopyTo(__s64 (&numbers)[TUNER_MAX_VALUES]) const;
+
   // "4096 131072 6291456"
   std::string Text() const;
   // The first other.count numbers are the same.

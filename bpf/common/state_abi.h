@@ -22,6 +22,7 @@
 #define MAP_SCOPE "tuner_scope"
 #define MAP_SCORES "tuner_scores"
 #define MAP_ACTIVE "tuner_active"
+#define MAP_CONTROL "tuner_control"
 
 #define REQUESTS_BYTES (64 * 1024)
 /* (namespace, tunable) pairs that can be tuned at once. */
@@ -186,6 +187,15 @@ struct layout_entry {
 
 ABI_ASSERT(sizeof(struct layout_key) == 64);
 ABI_ASSERT(sizeof(struct layout_entry) == 16);
+/* tuner_control: tuner -> what it may do. Writer: the controller (for
+ * bpftunectl). Zeros: everything. */
+struct tuner_control {
+	__u32 paused;	/* what it asks for is refused */
+	__u32 observe;	/* what it asks for is said, not done */
+	__u32 strategy; /* which one is active */
+	__u32 reserved;
+};
+
 ABI_ASSERT(sizeof(struct state_key) == 16);
 ABI_ASSERT(sizeof(struct owner) == 112);
 ABI_ASSERT(sizeof(struct watched) == 16);
@@ -196,3 +206,4 @@ ABI_ASSERT(sizeof(struct beat) == 8);
 ABI_ASSERT(sizeof(struct sample) == 16);
 ABI_ASSERT(sizeof(struct score) == 16);
 ABI_ASSERT(sizeof(struct active_strategy) == 16);
+ABI_ASSERT(sizeof(struct tuner_control) == 16);

@@ -34,6 +34,10 @@ class FakeState : public TuningState {
     return Ok();
   }
   void Forget(const state_key& key) override { written.erase(key); }
+  tuner_control Control(uint16_t tuner) const override {
+    const auto entry = controls.find(tuner);
+    return entry == controls.end() ? tuner_control{} : entry->second;
+  }
   Status Order(const state_key& set, const order& what) override {
     orders.push_back(what);
     if (order_error != 0) return Error(order_error, "pulse of tuner 'sysctl'");
@@ -92,6 +96,7 @@ class FakeState : public TuningState {
   std::map<state_key, owner> owners;
   std::map<state_key, pending> asked;
   std::map<state_key, published> written;
+  std::map<uint16_t, tuner_control> controls;
   std::vector<order> orders;
   bool full = false;    // no room for another published value
   int order_error = 0;  // of the watcher's pulse

@@ -71,7 +71,8 @@ TEST_P(OverrideStormTest, AfterEachWriteTheAdministratorsValueStands) {
   ASSERT_OK(host.SetSysctl(GetParam().name, Text(GetParam().first)));
   ASSERT_OK_AND_ASSIGN(
       Daemon daemon,
-      Daemon::Start(kDaemonPath, Apart({"-s", "-l", folder.path(), "-n", host.netns_path()})));
+      Daemon::Start(kDaemonPath, Apart({"-s", "-l", folder.path(), "-n", host.netns_path(),
+                                        "--changes-per-minute", "1000000"})));
   ASSERT_TRUE(daemon.WaitForLine("per-netns policy", 30s));
   ASSERT_OK_AND_ASSIGN(Asker asker, Asker::Of(daemon.pid()));
   ASSERT_OK_AND_ASSIGN(UniqueFd sysctl, OpenSysctl(host, GetParam().name));

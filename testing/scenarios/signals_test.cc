@@ -35,7 +35,8 @@ class SignalsTest : public ::testing::Test {
     auto folder = TunerFolder::Create({kSysctlObject, kAskObject});
     ASSERT_OK(folder);
     auto daemon =
-        Daemon::Start(kDaemonPath, Apart({"-s", "-l", folder->path(), "-n", host_->netns_path()}));
+        Daemon::Start(kDaemonPath, Apart({"-s", "-l", folder->path(), "-n", host_->netns_path(),
+                                          "--changes-per-minute", "1000000"}));
     ASSERT_OK(daemon);
     daemon_.emplace(std::move(*daemon));
     ASSERT_TRUE(daemon_->WaitForLine("per-netns policy", 30s));

@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note
+
+// How a daemon begins, with what one before it has left, and how it takes its changes back.
+
+#include <bpf/bpf.h>
+#include <malloc.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <utility>
+
+#include "controller/cgroup.h"
+#include "controller/daemon.h"
+#include "controller/inherited.h"
+#include "controller/instance.h"
+#include "controller/rollback.h"
+
+namespace bpftune {
+namespace {
+
+Result<UniqueFd> SignalFd() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGUSR1}) sigaddset(&signals, signal);
+  if (sigprocmask(SIG_BLOCK, &signals, nullptr) != 0) return Error::FromErrno("blocking signals");
+  UniqueFd fd(signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
+  if (!fd) return Error::FromErrno("making a signal descriptor");
+  return fd;
+}
+
+// Who only asks or watches may do so beside a daemon, and leaves nothing behind.
+bool LeavesNoTrace(const Options& options) { return options.support || options.dry_run; }
+
+Result<UniqueFd> OpenLock(const Options& options, const std::string& directory) {
+  if (LeavesNoTrace(options)) return UniqueFd();
+  return LockInstance(directory);
+}
+
+Pins OpenPins(const Options& options, const std::string& instance, LogSink* log) {
+  if (LeavesNoTrace(options) || options.pin_dir.empty()) return {};
+  auto pins = Pins::Open(options.pin_dir + "/" + instance);
+  if (pins) return std::move(*pins);
+  log->Warning("what is learned will be forgotten when bpftune ends: " + pins.error().message() +
+               "; continuing without");
+  return {};
+}
+
+// None where nothing is written.
+Result<std::unique_ptr<UndoJournal>> OpenJournal(const Options& options,
+                                                 const std::string& directory, LogSink* log) {
+  if (LeavesNoTrace(options)) return std::unique_ptr<UndoJournal>();
+  auto journal = UndoJournal::Open(directory, UndoJournal::Missing::kCreate);
+  if (!journal) return journal.error();
+  if (journal->ids() != ProbeNetnsIdKind()) {
+    return Error("'" + journal->path() +
+                 "' names namespaces in another way than is possible now; go back by it first, "
+                 "with bpftune --undo");
+  }
+  if (journal->was_damaged()) {
+    log->Warning("'" + journal->path() + "' is damaged, continuing with what could be read of it");
+  }
+  return std::make_unique<UndoJournal>(std::move(*journal));
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Daemon>> Daemon::Start(const Options& options, LogSink* log) {
+  // First of all: a signal that comes while tuners are being loaded waits for Run().
+  auto signals = SignalFd();
+  if (!signals) return signals.error();
+  auto home = IdOfCurrent();
+  if (!home) return home.error();
+  auto scope = ScopeOf(options.netns);
+  if (!scope) return scope.error();
+  const std::string instance = InstanceName(*scope);
+  const std::string directory = options.run_dir + "/" + instance;
+  auto lock = OpenLock(options, directory);
+  if (!lock) return lock.error();
+  auto journal = OpenJournal(options, directory, log);
+  if (!journal) return journal.error();
+  Pins pins = OpenPins(options, instance, log);
+  auto maps = SharedMaps::Create(&pins);
+  if (!maps) return maps.error();
+  std::unique_ptr<Daemon> daemon(
+      new Daemon(options, log, *home,
+                 {std::move(*signals), std::move(*lock), std::move(*scope), std::move(*journal),
+                  std::move(pins), std::move(*maps)}));
+  auto ready = daemon->Prepare(options);
+  if (!ready) return ready.error();
+  return daemon;
+}
+
+Status Daemon::Prepare(const Options& options) {
+  auto confined = TellScope();
+  if (!confined) return confined;
+  auto loaded = LoadTuners(options);
+  if (!loaded) return loaded;
+  Inherit();
+  ring_.reset(ring_buffer__new(maps_.fd(MAP_REQUESTS), OnRecord, this, nullptr));
+  if (!ring_) return Error::FromErrno("opening the ring buffer");
+  malloc_trim(0);  // parsing the kernel's BTF took megabytes that nothing needs again
+  return Ok();
+}
+
+Status Daemon::TellScope() {
+  for (const uint64_t netns : scope_) {
+    const uint8_t in_scope = 1;
+    if (bpf_map_update_elem(maps_.fd(MAP_SCOPE), &netns, &in_scope, BPF_ANY) != 0) {
+      return Error::FromErrno("--netns: at most " + std::to_string(SCOPE_MAX_ENTRIES) +
+                              " namespaces can be given");
+    }
+  }
+  return Ok();
+}
+
+Status Daemon::LoadTuners(const Options& options) {
+  auto cgroup = OpenCgroupRoot();
+  if (cgroup) cgroup_ = std::move(*cgroup);
+  auto loaded = TunerSet::Load(options.tuners, maps_, &pins_,
+                               {.cgroup_fd = cgroup_.get(),
+                                .netns_by_inode = kind_ == NetnsIdKind::kInode,
+                                .confined = !scope_.empty(),
+                                .page_bytes = static_cast<uint32_t>(sysconf(_SC_PAGESIZE)),
+                                .without = options.without_hook,
+                                .log = log_});
+  if (!loaded) return loaded.error();
+  tuners_ = std::move(*loaded);
+  const uint64_t now = NowNs();
+  for (const auto& tuner : tuners_.tuners()) {
+    sampler_.Add(tuner->id(), tuner->description());
+    for (const Tunable& tunable : tuner->description().tunables) files_.Allow(tunable.name);
+    Clock& clock = clocks_.emplace_back();
+    clock.strategy.Start(tuner.get(), &maps_, log_, now);
+    if (tuner->has(HOOK_PULSE) && tuner.get() != &tuners_.watcher()) clock.pulse.Wake(now);
+    for (const HookState& state : tuner->hooks()) {
+      clock.periodic_due_ns.push_back(
+          state.hook.kind == HOOK_PERIODIC ? now + state.hook.period_ms * kNsPerMs : 0);
+    }
+  }
+  state_.set_watcher(&tuners_.watcher());
+  auto introduced = tuners_.watcher().RunPulse();  // tells the watcher who we are
+  if (!introduced) return introduced.error();
+  return Ok();
+}
+
+// Who may write it, and as which row; none: its tuner is not loaded.
+std::optional<Daemon::Row> Daemon::RowOf(const std::string& tunable) const {
+  for (const auto& tuner : tuners_.tuners()) {
+    const auto& rows = tuner->description().tunables;
+    for (uint16_t row = 0; row < rows.size(); ++row) {
+      if (rows[row].name == tunable) return Row{tuner.get(), row};
+    }
+  }
+  return std::nullopt;
+}
+
+// Takes up where the daemon before us, of this boot, has left: in namespaces that are still there.
+// (One that only a descriptor or a socket holds is not found, and starts anew.) The journal comes
+// first: it knows of a write that the daemon before us did not live to publish.
+void Daemon::Inherit() {
+  for (const std::string& line : pins_.TakeNews()) log_->Notice(line);
+  std::set<uint64_t> there = scope_;
+  if (there.empty()) {
+    const auto list = names_.List();
+    if (!list) return log_->Debug(list.error().message());
+    for (const NetnsEntry& entry : list->entries) there.insert(entry.id.value);
+  }
+  const auto stays = [&](const state_key& key) {
+    return pins_.IsNumber(key.tuner) && (key.netns == 0 || there.contains(key.netns));
+  };
+  for (const char* map : {MAP_OWNERS, MAP_PUBLISHED}) DropEntries(maps_.fd(map), stays);
+  for (const auto& tuner : tuners_.tuners()) {
+    for (const int map : tuner->kept().by_state_key()) DropEntries(map, stays);
+  }
+  Resume();
+  const std::vector<state_key> published = StateKeys(maps_.fd(MAP_PUBLISHED));
+  for (const auto& tuner : tuners_.tuners()) {
+    YieldWhatChanged(tuner->description(), tuner->id(), published, MakeEdges(), &applier_);
+  }
+}
+
+void Daemon::Resume() {
+  if (!journal_) return;
+  const Standings left = journal_->standings();
+  for (const auto& [place, standing] : left) {
+    const auto row = RowOf(place.name);
+    if (!row) continue;
+    const state_key key = {
+        .netns = place.netns.value, .tuner = row->tuner->id(), .row = row->row, .reserved = 0};
+    applier_.Resume(row->tuner->description(), key, standing.inode, standing);
+  }
+}
+
+void Daemon::Rollback() {
+  if (!journal_) return;
+  if (freeze_->Check()) {
+    return log_->Warning("all is frozen, so nothing is put back now; bpftune --undo does it later");
+  }
+  const Standings standings = journal_->standings();
+  const auto all_netns = [this] {
+    auto list = names_.List();
+    return list && scope_.empty() ? list->entries : std::vector<NetnsEntry>();
+  };
+  const RollbackResult result = bpftune::Rollback(
+      standings,
+      {.actuator = &files_,
+       .log = log_,
+       .name_of = [this](NetnsId id) { return names_.DisplayName(id); },
+       .restore = [this](const SysctlPlace& place, uint64_t inode, const Values& current,
+                         const Values& back) { return Restore(place, inode, current, back); },
+       .home = home_,
+       .all_netns = all_netns,
+       .newborn = ValueInNewNetns});
+  auto removed = result.failed == 0 ? journal_->Remove() : Ok();
+  if (!removed) log_->Error(removed.error().message());
+}
+
+Status Daemon::Restore(const SysctlPlace& place, uint64_t inode, const Values& current,
+                       const Values& back) {
+  const auto row = RowOf(place.name);
+  if (!row) return files_.Write(place, inode, back);
+  request record = {};
+  record.kind = REQUEST_SET;
+  record.tuner = row->tuner->id();
+  record.tunable = row->row;
+  record.netns = place.netns.value;
+  record.netns_inode = static_cast<uint32_t>(inode);
+  current.CopyTo(record.seen);
+  back.CopyTo(record.wanted);
+  return applier_.Restore(row->tuner->description(), record);
+}
+
+}  // namespace bpftune

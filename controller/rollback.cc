@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note
+#include "controller/rollback.h"
+
+#include <sched.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <thread>
+
+namespace bpftune {
+namespace {
+
+class Run {
+ public:
+  Run(const Standings& standings, const RollbackEdges& edges)
+      : standings_(standings), edges_(edges) {}
+
+  RollbackResult Go() {
+    // The heirs first: once the value they were born with has gone from their parent, nothing tells
+    // that it was ours.
+    for (const auto& [place, standing] : standings_) {
+      if (place.netns == edges_.home) GoBackInHeirs(place, standing);
+    }
+    for (const auto& [place, standing] : standings_) GoBack(place, standing);
+    return result_;
+  }
+
+ private:
+  void GoBackInHeirs(const SysctlPlace& parent, const Standing& standing) {
+    // It may be a coincidence, or the container's own choice, where the kernel does not copy it.
+    const auto born_with = edges_.newborn(parent.name);
+    if (!born_with || *born_with != standing.last) return;
+    for (const NetnsEntry& netns : edges_.all_netns()) {
+      const SysctlPlace place{netns.id, parent.name};
+      if (standings_.contains(place)) continue;
+      auto current = edges_.actuator->Read(place, netns.inode);
+      if (!current || *current != standing.last) continue;
+      Restore(place, netns.inode, *current, standing.baseline);
+    }
+  }
+
+  void GoBack(const SysctlPlace& place, const Standing& standing) {
+    auto current = edges_.actuator->Read(place, standing.inode);
+    if (!current) return Failed(place, current.error());
+    if (*current == standing.baseline) return;
+    if (!standing.IsOurs(*current)) return Leave(place, *current, standing.last);
+    Restore(place, standing.inode, *current, standing.baseline);
+  }
+
+  void Restore(const SysctlPlace& place, uint64_t inode, const Values& current,
+               const Values& back) {
+    auto restored = edges_.restore(place, inode, current, back);
+    if (!restored && restored.error().code() == EPERM) {
+      auto stands = edges_.actuator->Read(place, inode);
+      if (stands && *stands != current) return Leave(place, *stands, current);
+    }
+    if (!restored) return Failed(place, restored.error());
+    ++result_.restored;
+    edges_.log->Notice(Named(place) + " went back from (" + current.Text() + ") to (" +
+                       back.Text() + ")");
+  }
+
+  void Leave(const SysctlPlace& place, const Values& stands, const Values& ours) {
+    ++result_.theirs;
+    edges_.log->Notice(Named(place) + " is (" + stands.Text() + ") where bpftune had written (" +
+                       ours.Text() + "): somebody else changed it; left alone");
+  }
+
+  void Failed(const SysctlPlace& place, const Error& error) {
+    if (IsGone(error) && place.netns != kNoNetns) {
+      ++result_.gone;
+      return;
+    }
+    ++result_.failed;
+    edges_.log->Error(Named(place) + " could not go back: " + error.message());
+  }
+
+  std::string Named(const SysctlPlace& place) const {
+    return "'" + place.name + "' in " + edges_.name_of(place.netns);
+  }
+
+  const Standings& standings_;
+  const RollbackEdges& edges_;
+  RollbackResult result_;
+};
+
+}  // namespace
+
+RollbackResult Rollback(const Standings& standings, const RollbackEdges& edges) {
+  return Run(standings, edges).Go();
+}
+
+std::optional<Values> ValueInNewNetns(const std::string& tunable) {
+  std::optional<Values> out;
+  // In a thread, with which the namespace goes.
+  std::thread([&] {
+    if (unshare(CLONE_NEWNET) != 0) return;
+    NetnsFinder finder;
+    auto values = SysctlFiles(&finder, kNoNetns).Read({kNoNetns, tunable}, 0);
+    if (values) out = *values;
+  }).join();
+  return out;
+}
+
+}  // namespace bpftune

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note
+#include "controller/undo_command.h"
+
+#include <fcntl.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "controller/instance.h"
+#include "controller/rollback.h"
+#include "netns/netns_table.h"
+
+namespace bpftune {
+namespace {
+
+// The folders with a journal, by name.
+Result<std::vector<std::string>> InstancesOf(const Options& options) {
+  if (!options.netns.empty()) {
+    auto scope = ScopeOf(options.netns);
+    if (!scope) return scope.error();
+    return std::vector<std::string>{InstanceName(*scope)};
+  }
+  std::vector<std::string> out;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(options.run_dir, error)) {
+    if (std::filesystem::exists(entry.path() / UndoJournal::kFileName, error)) {
+      out.push_back(entry.path().filename());
+    }
+  }
+  if (error && error != std::errc::no_such_file_or_directory) {
+    return Error(error.value(), "looking into '" + options.run_dir + "'");
+  }
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
+std::vector<NetnsEntry> AllNetns(const NetnsTable& table) {
+  auto list = table.List();
+  return list ? list->entries : std::vector<NetnsEntry>();
+}
+
+Status WriteBack(Actuator* files, const SysctlPlace& place, uint64_t inode, const Values& back) {
+  auto written = files->Write(place, inode, back);
+  if (!written) return written.error();
+  auto stands = files->Read(place, inode);
+  if (!stands) return stands.error();
+  if (*stands != back) return Error("the kernel made (" + stands->Text() + ") of it");
+  return Ok();
+}
+
+// False: something of ours is left.
+bool UndoInstance(const std::string& run_dir, const std::string& instance, LogSink* log) {
+  const std::string directory = run_dir + "/" + instance;
+  if (!std::filesystem::exists(directory + "/" + UndoJournal::kFileName)) return true;
+  auto lock = LockInstance(directory);
+  if (!lock) {
+    log->Error(lock.error().message());
+    return false;
+  }
+  auto journal = UndoJournal::Open(directory, UndoJournal::Missing::kIsAnError);
+  if (!journal) {
+    log->Error(journal.error().message());
+    return false;
+  }
+  if (journal->was_damaged()) {
+    log->Warning("'" + journal->path() + "' is damaged: what was written after that is not undone");
+  }
+  NetnsFinder finder(journal->ids());
+  NetnsTable names(&finder);
+  auto home = IdOfCurrent(journal->ids());
+  SysctlFiles files(&finder, home ? *home : kNoNetns);
+  for (const auto& [place, standing] : journal->standings()) files.Allow(place.name);
+  const bool confined = instance != InstanceName({});
+  const RollbackResult result = Rollback(
+      journal->standings(),
+      {.actuator = &files,
+       .log = log,
+       .name_of = [&](NetnsId id) { return names.DisplayName(id); },
+       .restore = [&](const SysctlPlace& place, uint64_t inode, const Values&,
+                      const Values& back) { return WriteBack(&files, place, inode, back); },
+       .home = home ? *home : kNoNetns,
+       .all_netns = [&] { return confined ? std::vector<NetnsEntry>() : AllNetns(names); },
+       .newborn = ValueInNewNetns});
+  if (result.failed != 0) return false;
+  auto removed = journal->Remove();
+  if (!removed) log->Error(removed.error().message());
+  return removed.has_value();
+}
+
+}  // namespace
+
+int Undo(const Options& options, LogSink* log) {
+  auto instances = InstancesOf(options);
+  if (!instances) {
+    log->Error(instances.error().message());
+    return 1;
+  }
+  bool complete = true;
+  for (const std::string& instance : *instances) {
+    complete &= UndoInstance(options.run_dir, instance, log);
+  }
+  log->Notice(complete ? "nothing that bpftune wrote is left"
+                       : "something that bpftune wrote may be left; the lines above say what");
+  return complete ? 0 : 1;
+}
+
+}  // namespace bpftune
