@@ -13,9 +13,9 @@
 #include <chrono>
 #include <csignal>
 #include <cstring>
-#include <ctime>
 
 #include "controller/cgroup.h"
+#include "controller/thread_time.h"
 #include "netns/scoped_netns.h"
 
 namespace bpftune {
@@ -29,13 +29,6 @@ uint64_t NowNs() {
   return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(
                                    std::chrono::steady_clock::now().time_since_epoch())
                                    .count());
-}
-
-// What this thread has cost: a pulse that lost its CPU to others has not become more expensive.
-uint64_t ThreadTimeNs() {
-  timespec time = {};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-  return static_cast<uint64_t>(time.tv_sec) * kNsPerSecond + static_cast<uint64_t>(time.tv_nsec);
 }
 
 Result<UniqueFd> SignalFd() {
@@ -86,7 +79,10 @@ Daemon::Daemon(LogSink* log, NetnsId home, SharedMaps maps, UniqueFd signals)
       state_(&maps_),
       sampler_(maps_.fd(MAP_SAMPLES)),
       applier_(MakeEdges()),
-      overrides_(MakeEdges()) {}
+      overrides_(MakeEdges()),
+      reaper_({.alive = maps_.fd(MAP_ALIVE),
+               .state_maps = [this] { return tuners_.StateMaps(); },
+               .walk = [this] { return tuners_.Walk(MAP_ALIVE); }}) {}
 
 Applier::Edges Daemon::MakeEdges() {
   return {
@@ -167,6 +163,13 @@ Status Daemon::LoadTuners(const Options& options) {
   return Ok();
 }
 
+void Daemon::Reap(uint64_t now_ns) {
+  const auto forgotten = reaper_.RunIfDue(now_ns);
+  if (!forgotten) return log_->Debug("forgetting namespaces: " + forgotten.error().message());
+  if (*forgotten == 0) return;
+  log_->Debug("forgot " + std::to_string(*forgotten) + " entries of namespaces that are gone");
+}
+
 int Daemon::OnRecord(void* self, void* data, size_t size) {
   auto* daemon = static_cast<Daemon*>(self);
   if (size != sizeof(request)) {
@@ -188,12 +191,14 @@ void Daemon::Handle(const request& record) {
   switch (record.kind) {
     case REQUEST_SET:
       if (!InScope(record.netns)) return KeepOut(record);
+      reaper_.Noticed();
       return applier_.Apply(tuner, record);
     case REQUEST_NOTE:
       return applier_.Note(tuner, record);
     case REQUEST_WAKE:
       return clocks_[record.tuner].pulse.Wake(NowNs());
     case REQUEST_OVERRIDE:
+      reaper_.Noticed();
       return overrides_.Report(tuner, record);
     case REQUEST_VISIT:
       // The ring is being read; visits come after.
@@ -276,6 +281,7 @@ void Daemon::RunDue(uint64_t now_ns) {
     }
   }
   if (overrides_.due_ns().value_or(kNever) <= now_ns) overrides_.Check();
+  Reap(now_ns);
 }
 
 uint64_t Daemon::NextDue() const {

@@ -13,6 +13,7 @@
 #include "controller/applier.h"
 #include "controller/bpf_handles.h"
 #include "controller/log.h"
+#include "controller/netns_reaper.h"
 #include "controller/options.h"
 #include "controller/overrides.h"
 #include "controller/result.h"
@@ -80,6 +81,7 @@ class Daemon {
   void RunDue(uint64_t now_ns);
   void RunPulse(size_t index, uint64_t now_ns);
   Status RunVisit(const Visit& visit);
+  void Reap(uint64_t now_ns);
   uint64_t NextDue() const;
 
   LogSink* log_;
@@ -96,6 +98,7 @@ class Daemon {
   Summary summary_;
   Applier applier_;
   Overrides overrides_;
+  NetnsReaper reaper_;
   TunerSet tuners_;
   std::vector<Clock> clocks_;  // beside tuners_
   std::vector<Visit> visits_;

@@ -35,6 +35,7 @@ constexpr MapForm kForms[] = {
     Hash(MAP_SCOPE, sizeof(__u64), sizeof(__u8), SCOPE_MAX_ENTRIES),
     {MAP_REQUESTS, BPF_MAP_TYPE_RINGBUF, 0, 0, REQUESTS_BYTES, 0},
     {MAP_BEATS, BPF_MAP_TYPE_ARRAY, sizeof(__u32), sizeof(beat), TUNERS_MAX, 0},
+    {MAP_ALIVE, BPF_MAP_TYPE_ARRAY, sizeof(__u32), sizeof(alive), 1, 0},
     {MAP_SAMPLES, BPF_MAP_TYPE_ARRAY, sizeof(__u32), sizeof(sample), TUNERS_MAX* TUNER_MAX_SAMPLES,
      0},
 };

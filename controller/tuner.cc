@@ -2,6 +2,7 @@
 #include "controller/tuner.h"
 
 #include <bpf/bpf.h>
+#include <bpf/btf.h>
 
 #include <algorithm>
 #include <map>
@@ -275,6 +276,24 @@ bool Tuner::has(tuner_hook_kind kind) const {
   return std::any_of(states_.begin(), states_.end(), [&](const HookState& state) {
     return state.hook.kind == kind && !state.program.empty();
   });
+}
+
+bool Tuner::Walks(const std::string& map) const {
+  return std::any_of(states_.begin(), states_.end(),
+                     [&](const HookState& state) { return state.program.ends_with("__" + map); });
+}
+
+std::vector<int> Tuner::StateMaps() const {
+  std::vector<int> out;
+  const btf* types = bpf_object__btf(object_.get());
+  bpf_map* map = nullptr;
+  bpf_object__for_each_map(map, object_.get()) {
+    const btf_type* key = types ? btf__type_by_id(types, bpf_map__btf_key_type_id(map)) : nullptr;
+    if (!key || !btf_is_struct(key)) continue;
+    if (btf__name_by_offset(types, key->name_off) != std::string_view("state_key")) continue;
+    out.push_back(bpf_map__fd(map));
+  }
+  return out;
 }
 
 Result<UniqueFd> Tuner::RunFirst(tuner_hook_kind kind) const {

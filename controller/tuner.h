@@ -49,6 +49,10 @@ class Tuner {
   const Description& description() const { return description_; }
   const std::vector<HookState>& hooks() const { return states_; }
   bool has(tuner_hook_kind kind) const;
+  // One of its hooks runs by a program that walks this map.
+  bool Walks(const std::string& map) const;
+  // Its maps whose key is a struct state_key, shared ones among them.
+  std::vector<int> StateMaps() const;
 
   // Run the program of the hook of that kind; RunPeriodic takes the row of the hook. Without such a
   // hook nothing happens, and there is no descriptor in the result (see RunIterator()). RunVisit

@@ -78,12 +78,7 @@ Status Watch(const Tuner& tuner, const SharedMaps& maps) {
   return Ok();
 }
 
-bool CarriesOutOrders(const Tuner& tuner) {
-  const auto& hooks = tuner.hooks();
-  return std::any_of(hooks.begin(), hooks.end(), [](const HookState& state) {
-    return state.program.ends_with("__" MAP_ORDERS);
-  });
-}
+bool CarriesOutOrders(const Tuner& tuner) { return tuner.Walks(MAP_ORDERS); }
 
 }  // namespace
 
@@ -106,6 +101,24 @@ Result<TunerSet> TunerSet::Load(const std::string& directory, const SharedMaps& 
   }
   set.watcher_ = static_cast<size_t>(watcher - set.tuners_.begin());
   return set;
+}
+
+Status TunerSet::Walk(const std::string& map) const {
+  const auto walker = std::find_if(tuners_.begin(), tuners_.end(),
+                                   [&](const Tuner& tuner) { return tuner.Walks(map); });
+  if (walker == tuners_.end()) return Error("no tuner here walks '" + map + "'");
+  auto ran = walker->RunPulse();
+  if (!ran) return ran.error();
+  return Ok();
+}
+
+std::vector<int> TunerSet::StateMaps() const {
+  std::vector<int> out;
+  for (const Tuner& tuner : tuners_) {
+    const std::vector<int> maps = tuner.StateMaps();
+    out.insert(out.end(), maps.begin(), maps.end());
+  }
+  return out;
 }
 
 Status TunerSet::Add(const std::string& path, const SharedMaps& maps, const TunerFacts& facts) {

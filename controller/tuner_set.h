@@ -29,6 +29,11 @@ class TunerSet {
   // The one whose pulse carries out orders (bpf/common/state_abi.h); it has no beat.
   const Tuner& watcher() const { return tuners_[watcher_]; }
 
+  // Runs the program that walks this map. Fails if no tuner has one.
+  Status Walk(const std::string& map) const;
+  // Every map whose key is a struct state_key; shared ones several times.
+  std::vector<int> StateMaps() const;
+
  private:
   Status Add(const std::string& path, const SharedMaps& maps, const TunerFacts& facts);
   Status CheckAlone(const Description& description) const;

@@ -20,6 +20,7 @@
 #define MAP_BEATS "tuner_beats"
 #define MAP_SAMPLES "tuner_samples"
 #define MAP_SCOPE "tuner_scope"
+#define MAP_ALIVE "tuner_alive"
 
 #define REQUESTS_BYTES (64 * 1024)
 /* (namespace, tunable) pairs that can be tuned at once. */
@@ -138,6 +139,17 @@ struct sample {
 	__u64 valid;
 };
 
+/*
+ * tuner_alive: one entry, the namespaces there are, as a set that may hold more
+ * but never less: bit id % ALIVE_BITS is set for each. The program that walks
+ * it (<hook>__tuner_alive) fills it in; the controller clears it before.
+ */
+#define ALIVE_BITS 65536
+struct alive {
+	__u64 complete; /* not 0: the walk came to its end */
+	__u64 bits[ALIVE_BITS / 64];
+};
+
 ABI_ASSERT(sizeof(struct state_key) == 16);
 ABI_ASSERT(sizeof(struct owner) == 112);
 ABI_ASSERT(sizeof(struct watched) == 16);
@@ -146,3 +158,4 @@ ABI_ASSERT(sizeof(struct published) == 80);
 ABI_ASSERT(sizeof(struct pending) == 16);
 ABI_ASSERT(sizeof(struct beat) == 8);
 ABI_ASSERT(sizeof(struct sample) == 16);
+ABI_ASSERT(sizeof(struct alive) == 8 + ALIVE_BITS / 8);

@@ -93,6 +93,7 @@ static __always_inline void tell(const struct watched *watched, __u64 netns,
 	request->tunable = watched->row;
 	request->mask = owner->count;
 	request->pid = owner->pid;
+	request->netns_inode = BPF_CORE_READ(current_task(), nsproxy, net_ns, ns.inum);
 	request->evidence[0] = owner->generation;
 	__builtin_memcpy(request->seen, current->values, sizeof(request->seen));
 	__builtin_memcpy(request->wanted, owner->values, sizeof(request->wanted));
