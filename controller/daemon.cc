@@ -81,7 +81,7 @@ Daemon::Daemon(LogSink* log, NetnsId home, SharedMaps maps, UniqueFd signals)
       applier_(MakeEdges()),
       overrides_(MakeEdges()),
       reaper_({.alive = maps_.fd(MAP_ALIVE),
-               .state_maps = [this] { return tuners_.StateMaps(); },
+               .state_maps = [this] { return StateMaps(); },
                .walk = [this] { return tuners_.Walk(MAP_ALIVE); }}) {}
 
 Applier::Edges Daemon::MakeEdges() {
@@ -161,6 +161,15 @@ Status Daemon::LoadTuners(const Options& options) {
   auto introduced = tuners_.watcher().RunPulse();  // tells the watcher who we are
   if (!introduced) return introduced.error();
   return Ok();
+}
+
+std::vector<int> Daemon::StateMaps() const {
+  std::vector<int> out = maps_.StateMaps();
+  for (const Tuner& tuner : tuners_.tuners()) {
+    const std::vector<int> own = tuner.StateMaps();
+    out.insert(out.end(), own.begin(), own.end());
+  }
+  return out;
 }
 
 void Daemon::Reap(uint64_t now_ns) {

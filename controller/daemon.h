@@ -81,6 +81,7 @@ class Daemon {
   void RunDue(uint64_t now_ns);
   void RunPulse(size_t index, uint64_t now_ns);
   Status RunVisit(const Visit& visit);
+  std::vector<int> StateMaps() const;
   void Reap(uint64_t now_ns);
   uint64_t NextDue() const;
 

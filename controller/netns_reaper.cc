@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <memory>
-#include <set>
 #include <utility>
 
 #include "controller/thread_time.h"
@@ -24,19 +23,6 @@ std::vector<state_key> KeysOf(int map) {
   while (out.size() < 2 * STATE_MAX_ENTRIES && bpf_map_get_next_key(map, last, &key) == 0) {
     if (key.netns != 0) out.push_back(key);
     last = &key;
-  }
-  return out;
-}
-
-// Each map once.
-std::vector<int> Distinct(const std::vector<int>& maps) {
-  std::vector<int> out;
-  std::set<uint32_t> ids;
-  for (const int map : maps) {
-    bpf_map_info info = {};
-    __u32 length = sizeof(info);
-    if (bpf_obj_get_info_by_fd(map, &info, &length) != 0) continue;
-    if (info.key_size == sizeof(state_key) && ids.insert(info.id).second) out.push_back(map);
   }
   return out;
 }
@@ -63,7 +49,7 @@ Result<size_t> NetnsReaper::RunIfDue(uint64_t now_ns) {
 // sees that namespace, if it is alive.
 Result<size_t> NetnsReaper::Run() const {
   std::vector<std::pair<int, state_key>> entries;
-  for (const int map : Distinct(edges_.state_maps())) {
+  for (const int map : edges_.state_maps()) {
     for (const state_key& key : KeysOf(map)) entries.emplace_back(map, key);
   }
   if (entries.empty()) return 0;

@@ -26,7 +26,7 @@ class NetnsReaper {
 
   struct Edges {
     int alive;                                     // the map tuner_alive
-    std::function<std::vector<int>()> state_maps;  // what to sweep; the same map may come twice
+    std::function<std::vector<int>()> state_maps;  // what to sweep
     std::function<Status()> walk;                  // runs the program that fills tuner_alive
   };
 

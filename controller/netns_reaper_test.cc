@@ -30,10 +30,7 @@ class NetnsReaperTest : public ::testing::Test {
     maps_ = std::make_unique<SharedMaps>(std::move(made));
     reaper_ = std::make_unique<NetnsReaper>(
         NetnsReaper::Edges{.alive = maps_->fd(MAP_ALIVE),
-                           .state_maps =
-                               [this] {
-                                 return std::vector{fd(), maps_->fd(MAP_SCOPE), fd()};
-                               },
+                           .state_maps = [this] { return maps_->StateMaps(); },
                            .walk = [this] { return Walk(); }});
   }
 

@@ -54,6 +54,14 @@ Result<SharedMaps> SharedMaps::Create() {
   return out;
 }
 
+std::vector<int> SharedMaps::StateMaps() const {
+  std::vector<int> out;
+  for (const MapForm& form : kForms) {
+    if (form.key_size == sizeof(state_key)) out.push_back(fd(form.name));
+  }
+  return out;
+}
+
 Status SharedMaps::GiveTo(bpf_object* object) const {
   for (const MapForm& form : kForms) {
     bpf_map* map = bpf_object__find_map_by_name(object, form.name);

@@ -6,6 +6,7 @@
 
 #include <map>
 #include <string>
+#include <vector>
 
 #include "controller/result.h"
 #include "controller/unique_fd.h"
@@ -22,6 +23,8 @@ class SharedMaps {
   // map, if it declares it differently.
   Status GiveTo(bpf_object* object) const;
 
+  // Those whose key is a struct state_key.
+  std::vector<int> StateMaps() const;
   // `name` is one of the MAP_ names.
   int fd(const std::string& name) const { return maps_.at(name).get(); }
 

@@ -51,7 +51,7 @@ class Tuner {
   bool has(tuner_hook_kind kind) const;
   // One of its hooks runs by a program that walks this map.
   bool Walks(const std::string& map) const;
-  // Its maps whose key is a struct state_key, shared ones among them.
+  // Its own maps whose key is a struct state_key. (Shared ones have lost their key's name.)
   std::vector<int> StateMaps() const;
 
   // Run the program of the hook of that kind; RunPeriodic takes the row of the hook. Without such a

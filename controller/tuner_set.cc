@@ -112,15 +112,6 @@ Status TunerSet::Walk(const std::string& map) const {
   return Ok();
 }
 
-std::vector<int> TunerSet::StateMaps() const {
-  std::vector<int> out;
-  for (const Tuner& tuner : tuners_) {
-    const std::vector<int> maps = tuner.StateMaps();
-    out.insert(out.end(), maps.begin(), maps.end());
-  }
-  return out;
-}
-
 Status TunerSet::Add(const std::string& path, const SharedMaps& maps, const TunerFacts& facts) {
   if (tuners_.size() == TUNERS_MAX) {
     return Error("there are " + std::to_string(TUNERS_MAX) + " tuners already");

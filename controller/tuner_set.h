@@ -31,8 +31,6 @@ class TunerSet {
 
   // Runs the program that walks this map. Fails if no tuner has one.
   Status Walk(const std::string& map) const;
-  // Every map whose key is a struct state_key; shared ones several times.
-  std::vector<int> StateMaps() const;
 
  private:
   Status Add(const std::string& path, const SharedMaps& maps, const TunerFacts& facts);
