@@ -19,7 +19,7 @@
  * descriptor opened in another namespace, where it goes. Hence `before`: the
  * controller compares, and orders a reclaim where nothing was overridden.
  *
- * The daemon is whoever runs our pulse; so a daemon in a pid namespace of its
+ * The daemon is whoever first runs our pulse; so a daemon in a pid namespace of its
  * own is recognised too.
  */
 #include "bpf/common/tuner.bpf.h"
@@ -212,7 +212,9 @@ int orders__tuner_orders(struct bpf_iter__bpf_map_elem *ctx)
 	struct owner *owner;
 	__u64 generation;
 
-	daemon_tgid = BPF_CORE_READ(current_task(), tgid);
+	/* Whoever is first: later somebody else may bring an order. */
+	if (!daemon_tgid)
+		daemon_tgid = BPF_CORE_READ(current_task(), tgid);
 	if (!key_in_map || !order)
 		return 0;
 	key = *key_in_map;

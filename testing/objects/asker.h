@@ -37,6 +37,8 @@ class Asker {
   bool IsAnswered(const request& record) const;
 
   std::optional<owner> Owner(const Host& host, uint16_t tunable) const;
+  // Has the watcher carry out an order for a set, as a tool beside the daemon would.
+  Status Order(const Host& host, uint16_t tunable, const order& what);
   // The set is the daemon's again, with the value that is there as the one it starts from.
   Status GiveBack(const Host& host, uint16_t tunable);
 
@@ -46,6 +48,8 @@ class Asker {
 
   UniqueFd walk_;  // link of the program that asks
   UniqueFd asked_;
+  UniqueFd carry_out_;  // link of the watcher's program that carries out orders
+  UniqueFd orders_;
   UniqueFd owners_;
   UniqueFd pending_;
   UniqueFd published_;
