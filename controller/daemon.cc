@@ -11,9 +11,9 @@
 #include <chrono>
 #include <csignal>
 #include <cstring>
-#include <ctime>
 
 #include "controller/instance.h"
+#include "controller/thread_time.h"
 #include "netns/scoped_netns.h"
 
 namespace bpftune {
@@ -21,13 +21,6 @@ namespace {
 
 constexpr uint64_t kNever = UINT64_MAX;
 constexpr uint64_t kNsPerSecond = 1'000'000'000;
-
-// What this thread has cost: a pulse that lost its CPU to others has not become more expensive.
-uint64_t ThreadTimeNs() {
-  timespec time = {};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-  return static_cast<uint64_t>(time.tv_sec) * kNsPerSecond + static_cast<uint64_t>(time.tv_nsec);
-}
 
 Status AddTo(int epoll, int fd) {
   epoll_event event = {};
@@ -78,7 +71,10 @@ Daemon::Daemon(const Options& options, LogSink* log, NetnsId home, Holdings hold
       state_(&maps_),
       sampler_(maps_.fd(MAP_SAMPLES)),
       applier_(MakeEdges(), ChangeLimits(options.changes_per_minute)),
-      overrides_(MakeEdges()) {
+      overrides_(MakeEdges()),
+      reaper_({.alive = maps_.fd(MAP_ALIVE),
+               .state_maps = [this] { return StateMaps(); },
+               .walk = [this] { return tuners_.Walk(MAP_ALIVE); }}) {
   if (!journal_) return;
   freeze_ = std::make_unique<Freeze>(options.run_dir + "/" + InstanceName(scope_), log_);
   journal_->set_is_gone([this](const SysctlPlace& place, uint64_t inode) {
@@ -100,6 +96,22 @@ Applier::Edges Daemon::MakeEdges() {
       .home = home_,
       .mode = mode_,
   };
+}
+
+std::vector<int> Daemon::StateMaps() const {
+  std::vector<int> out = maps_.StateMaps();
+  for (const auto& tuner : tuners_.tuners()) {
+    const std::vector<int> own = tuner->StateMaps();
+    out.insert(out.end(), own.begin(), own.end());
+  }
+  return out;
+}
+
+void Daemon::Reap(uint64_t now_ns) {
+  const auto forgotten = reaper_.RunIfDue(now_ns);
+  if (!forgotten) return log_->Debug("forgetting namespaces: " + forgotten.error().message());
+  if (*forgotten == 0) return;
+  log_->Debug("forgot " + std::to_string(*forgotten) + " entries of namespaces that are gone");
 }
 
 int Daemon::OnRecord(void* self, void* data, size_t size) {
@@ -124,12 +136,14 @@ void Daemon::Handle(const request& record) {
   switch (record.kind) {
     case REQUEST_SET:
       if (!InScope(record.netns)) return KeepOut(tuner.name, record);
+      reaper_.Noticed();
       return applier_.Apply(tuner, record);
     case REQUEST_NOTE:
       return applier_.Note(tuner, record);
     case REQUEST_WAKE:
       return clocks_[*index].pulse.Wake(NowNs());
     case REQUEST_OVERRIDE:
+      reaper_.Noticed();
       return overrides_.Report(tuner, record);
     case REQUEST_VISIT:
       // The ring is being read; visits come after.
@@ -212,6 +226,7 @@ void Daemon::RunDue(uint64_t now_ns) {
     }
   }
   if (overrides_.due_ns().value_or(kNever) <= now_ns) overrides_.Check();
+  Reap(now_ns);
 }
 
 uint64_t Daemon::NextDue() const {

@@ -15,6 +15,7 @@
 #include "controller/bpf_handles.h"
 #include "controller/freeze.h"
 #include "controller/log.h"
+#include "controller/netns_reaper.h"
 #include "controller/options.h"
 #include "controller/overrides.h"
 #include "controller/pins.h"
@@ -110,6 +111,8 @@ class Daemon {
   void RunDue(uint64_t now_ns);
   void RunPulse(size_t index, uint64_t now_ns);
   Status RunVisit(const Visit& visit);
+  std::vector<int> StateMaps() const;
+  void Reap(uint64_t now_ns);
   uint64_t NextDue() const;
 
   LogSink* log_;
@@ -131,6 +134,7 @@ class Daemon {
   Summary summary_;
   Applier applier_;
   Overrides overrides_;
+  NetnsReaper reaper_;
   UniqueFd cgroup_;  // the tuners attach to it
   TunerSet tuners_;
   std::vector<Clock> clocks_;  // beside tuners_

@@ -156,23 +156,13 @@ std::optional<Daemon::Row> Daemon::RowOf(const std::string& tunable) const {
 }
 
 // Takes up where the daemon before us, of this boot, has left: in namespaces that are still there.
-// (One that only a descriptor or a socket holds is not found, and starts anew.) The journal comes
-// first: it knows of a write that the daemon before us did not live to publish.
+// The journal comes first: it knows of a write that the daemon before us did not live to publish.
 void Daemon::Inherit() {
   for (const std::string& line : pins_.TakeNews()) log_->Notice(line);
-  std::set<uint64_t> there = scope_;
-  if (there.empty()) {
-    const auto list = names_.List();
-    if (!list) return log_->Debug(list.error().message());
-    for (const NetnsEntry& entry : list->entries) there.insert(entry.id.value);
-  }
-  const auto stays = [&](const state_key& key) {
-    return pins_.IsNumber(key.tuner) && (key.netns == 0 || there.contains(key.netns));
-  };
+  const auto stays = [this](const state_key& key) { return pins_.IsNumber(key.tuner); };
   for (const char* map : {MAP_OWNERS, MAP_PUBLISHED}) DropEntries(maps_.fd(map), stays);
-  for (const auto& tuner : tuners_.tuners()) {
-    for (const int map : tuner->kept().by_state_key()) DropEntries(map, stays);
-  }
+  const auto reaped = reaper_.Run();
+  if (!reaped) log_->Debug("forgetting namespaces: " + reaped.error().message());
   Resume();
   const std::vector<state_key> published = StateKeys(maps_.fd(MAP_PUBLISHED));
   for (const auto& tuner : tuners_.tuners()) {

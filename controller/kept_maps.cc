@@ -5,10 +5,8 @@
 
 #include <algorithm>
 #include <cctype>
-#include <cstring>
 #include <string_view>
 
-#include "bpf/common/state_abi.h"
 #include "controller/fingerprint.h"
 #include "controller/layout.h"
 
@@ -26,12 +24,6 @@ bool IsTable(bpf_map_type type) {
   return type == BPF_MAP_TYPE_HASH || type == BPF_MAP_TYPE_LRU_HASH ||
          type == BPF_MAP_TYPE_PERCPU_HASH || type == BPF_MAP_TYPE_LRU_PERCPU_HASH ||
          type == BPF_MAP_TYPE_ARRAY || type == BPF_MAP_TYPE_PERCPU_ARRAY;
-}
-
-bool IsKeyedByState(const btf* types, const bpf_map* map) {
-  const btf_type* key = btf__type_by_id(types, bpf_map__btf_key_type_id(map));
-  return key && btf_is_struct(key) && key->size == sizeof(state_key) &&
-         std::strcmp(btf__name_by_offset(types, key->name_off), "state_key") == 0;
 }
 
 }  // namespace
@@ -56,7 +48,7 @@ Result<KeptMaps> KeptMaps::Of(const bpf_object* object, const Description& tuner
     whole.Add(*layout);
     whole.Add(number);
     whole.Add(RowsOf(tuner));
-    Map kept = {name, tuner.name + "-" + name, whole.value(), IsKeyedByState(types, map), {}};
+    Map kept = {name, tuner.name + "-" + name, whole.value(), {}};
     kept.taken = pins->Take(kept.pin, FormOf(map), kept.layout);
     out.maps_.push_back(std::move(kept));
   }
@@ -73,11 +65,10 @@ Status KeptMaps::GiveTo(bpf_object* object) const {
   return Ok();
 }
 
-void KeptMaps::Keep(const bpf_object* object, Pins* pins) {
+void KeptMaps::Keep(const bpf_object* object, Pins* pins) const {
   for (const Map& kept : maps_) {
-    const int fd = bpf_object__find_map_fd_by_name(object, kept.name.c_str());
-    if (!kept.taken) pins->Keep(kept.pin, fd, kept.layout);
-    if (kept.by_state_key) by_state_key_.push_back(fd);
+    if (kept.taken) continue;
+    pins->Keep(kept.pin, bpf_object__find_map_fd_by_name(object, kept.name.c_str()), kept.layout);
   }
 }
 

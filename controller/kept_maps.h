@@ -28,22 +28,17 @@ class KeptMaps {
   // Makes an object, before it is loaded, use what was taken over, and pin nothing by itself.
   Status GiveTo(bpf_object* object) const;
   // Pins what is new; the object is loaded.
-  void Keep(const bpf_object* object, Pins* pins);
-
-  // Descriptors on those whose key is a state_key, once Keep() was called; the object has to live.
-  const std::vector<int>& by_state_key() const { return by_state_key_; }
+  void Keep(const bpf_object* object, Pins* pins) const;
 
  private:
   struct Map {
     std::string name;
     std::string pin;
     uint64_t layout = 0;
-    bool by_state_key = false;
     UniqueFd taken;
   };
 
   std::vector<Map> maps_;
-  std::vector<int> by_state_key_;
 };
 
 }  // namespace bpftune

@@ -2,6 +2,7 @@
 #include "controller/overrides.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace bpftune {
 namespace {
@@ -17,16 +18,33 @@ state_key SetKey(const Description& tuner, const request& record) {
           .reserved = 0};
 }
 
+// Both of this tuner, if they are of the same.
+bool SameSet(const request& a, const request& b, const Description& tuner) {
+  return a.netns == b.netns && a.tuner == b.tuner &&
+         tuner.tunables[a.tunable].set_row == tuner.tunables[b.tunable].set_row;
+}
+
+bool SameWriter(const request& a, const request& b) { return a.pid == b.pid && a.netns == b.netns; }
+
 }  // namespace
 
 void Overrides::Report(const Description& tuner, const request& record) {
   if (record.tunable >= tuner.tunables.size()) return;
   const uint64_t now = edges_.now_ns();
-  const Open open{&tuner, record, now, now + kFirstLookNs};
-  if (open_.size() < kMostOpen) {
+  Open open{&tuner, record, now, now + kFirstLookNs, record.evidence[1] != 0};
+  // Taken over a moment ago, by a write that is not confirmed yet.
+  for (const Open& other : open_) {
+    if (SameSet(other.record, record, tuner)) open.was_theirs &= other.was_theirs;
+  }
+  const auto before = std::find_if(open_.begin(), open_.end(), [&](const Open& other) {
+    return SameSet(other.record, record, tuner) && other.record.tunable == record.tunable;
+  });
+  if (before != open_.end()) {
+    *before = open;
+  } else if (open_.size() < kMostOpen) {
     open_.push_back(open);
   } else {
-    Say(open);
+    Say({open});
   }
 }
 
@@ -37,9 +55,43 @@ void Overrides::Check() {
     open_.pop_front();
     if (open.due_ns > now) {
       open_.push_back(open);
-    } else if (!Settle(open)) {
-      open.due_ns = open.first_ns + kLastLookNs;
-      open_.push_back(open);
+      continue;
+    }
+    switch (Settle(open)) {
+      case Verdict::kTheirs:
+        theirs_.push_back(open);
+        for (Open& other : open_) {
+          other.was_theirs |= SameSet(other.record, open.record, *open.tuner);
+        }
+        break;
+      case Verdict::kNothing:
+        break;
+      case Verdict::kLater:
+        open.due_ns = open.first_ns + kLastLookNs;
+        open_.push_back(open);
+        break;
+    }
+  }
+  SayWhatIsComplete();
+}
+
+// All that one process has written in one namespace is said in one line; for as long as a write of
+// its waits for the first look, there may be more.
+void Overrides::SayWhatIsComplete() {
+  for (std::vector<Open> left = std::exchange(theirs_, {}); !left.empty();) {
+    const Open first = left.front();
+    const auto others = std::stable_partition(left.begin(), left.end(), [&](const Open& open) {
+      return SameWriter(open.record, first.record);
+    });
+    const std::vector<Open> group(left.begin(), others);
+    left.erase(left.begin(), others);
+    const bool more = std::any_of(open_.begin(), open_.end(), [&](const Open& open) {
+      return SameWriter(open.record, first.record) && open.due_ns == open.first_ns + kFirstLookNs;
+    });
+    if (more) {
+      theirs_.insert(theirs_.end(), group.begin(), group.end());
+    } else {
+      Say(group);
     }
   }
 }
@@ -51,20 +103,22 @@ std::optional<uint64_t> Overrides::due_ns() const {
   return first->due_ns;
 }
 
-bool Overrides::Settle(const Open& open) {
+Overrides::Verdict Overrides::Settle(const Open& open) {
   const Tunable& tunable = open.tuner->tunables[open.record.tunable];
   const SysctlPlace place{NetnsId{open.record.netns}, tunable.name};
   const state_key key = SetKey(*open.tuner, open.record);
   const auto owner = edges_.state->Owner(key);
-  // Written again since: that report tells the story.
-  if (!owner || owner->generation != open.record.evidence[0]) return true;
+  if (!owner) return Verdict::kNothing;
+  // Written again since: that report tells the story. Unless it was another tunable of the set.
+  const bool is_last = owner->generation == open.record.evidence[0];
+  if (!is_last && owner->row == open.record.tunable) return Verdict::kNothing;
   auto current = edges_.actuator->Read(place, open.record.netns_inode);
-  if (!current) return true;  // gone; there is nothing to give back
+  if (!current) return Verdict::kNothing;  // gone; there is nothing to give back
   if (current->StartsWith(Values::Of(open.record.wanted, open.record.mask))) {
-    Say(open);
-    return true;
+    return Verdict::kTheirs;
   }
-  if (open.due_ns < open.first_ns + kLastLookNs) return false;
+  if (open.due_ns < open.first_ns + kLastLookNs) return Verdict::kLater;
+  if (!is_last) return Verdict::kNothing;
 
   const bool untouched = current->StartsWith(Values::Of(open.record.seen, open.record.mask));
   state_key row = key;
@@ -72,42 +126,60 @@ bool Overrides::Settle(const Open& open) {
   const auto published = edges_.state->Published(row);
   const bool tuned = published && published->writes != 0;
   const bool ours = tuned && *current == Values::Of(published->last, tunable.values);
-  if (!untouched && !ours && tuned) {
-    Say(open);  // it is something else by now, and not from us
-    return true;
-  }
-  const order reclaim = {.kind = ORDER_RECLAIM,
-                         .row = open.record.tunable,
-                         .count = 0,
-                         .generation = owner->generation,
-                         .values = {},
-                         .before = {}};
-  auto ordered = edges_.state->Order(key, reclaim);
-  if (!ordered)
-    edges_.log->Error("taking '" + tunable.set + "' back: " + ordered.error().message());
-  return true;
+  if (!untouched && !ours && tuned) return Verdict::kTheirs;  // something else, and not from us
+  Undo(open, *owner);
+  return Verdict::kNothing;
 }
 
-void Overrides::Say(const Open& open) {
+void Overrides::Undo(const Open& open, const owner& owner) {
+  const order back = {.kind = open.was_theirs ? ORDER_WITHDRAW : ORDER_RECLAIM,
+                      .row = open.record.tunable,
+                      .count = 0,
+                      .generation = owner.generation,
+                      .values = {},
+                      .before = {}};
+  auto ordered = edges_.state->Order(SetKey(*open.tuner, open.record), back);
+  if (ordered) return;
+  edges_.log->Error("taking '" + open.tuner->tunables[open.record.tunable].set +
+                    "' back: " + ordered.error().message());
+}
+
+// There is nothing to undo any more where we had written.
+void Overrides::Release(const Open& open) {
   const Tunable& tunable = open.tuner->tunables[open.record.tunable];
   state_key row = SetKey(*open.tuner, open.record);
   row.row = open.record.tunable;
   const auto published = edges_.state->Published(row);
-  if (edges_.journal && published && published->writes != 0) {  // nothing to undo any more
-    (void)edges_.journal->Append({JournalRecord::Kind::kReleased,
-                                  {NetnsId{open.record.netns}, tunable.name},
-                                  open.record.netns_inode,
-                                  Values::Of(open.record.seen, tunable.values),
-                                  Values::Of(open.record.wanted, tunable.values)});
+  if (!edges_.journal || !published || published->writes == 0) return;
+  (void)edges_.journal->Append({JournalRecord::Kind::kReleased,
+                                {NetnsId{open.record.netns}, tunable.name},
+                                open.record.netns_inode,
+                                Values::Of(open.record.seen, tunable.values),
+                                Values::Of(open.record.wanted, tunable.values)});
+}
+
+void Overrides::Say(const std::vector<Open>& group) {
+  for (const Open& open : group) Release(open);
+  const request& first = group.front().record;
+  const std::string comm(first.comm, std::find(first.comm, std::end(first.comm), '\0'));
+  const std::string writer = "pid " + std::to_string(first.pid) + ", cmd '" + comm + "' modified ";
+  const std::string where = " in " + edges_.name_of(NetnsId{first.netns});
+  std::string changes, tuners;
+  for (const Open& open : group) {
+    const Tunable& tunable = open.tuner->tunables[open.record.tunable];
+    const std::string change = " from (" + Values::Of(open.record.seen, open.record.mask).Text() +
+                               ") to (" + Values::Of(open.record.wanted, open.record.mask).Text() +
+                               ")";
+    const std::string tuner = "Tuner '" + open.tuner->name + "' leaves '" + tunable.set + "' alone";
+    if (group.size() == 1) {
+      return edges_.log->Notice(writer + "sysctl '" + tunable.name + "'" + where + change +
+                                "; it is theirs. " + tuner + " there");
+    }
+    changes.append(changes.empty() ? "" : ", ").append("'" + tunable.name + "'" + change);
+    if (tuners.find(tuner) == tuners.npos) tuners.append(tuners.empty() ? "" : ", ").append(tuner);
   }
-  const std::string comm(open.record.comm,
-                         std::find(open.record.comm, std::end(open.record.comm), '\0'));
-  edges_.log->Notice(
-      "pid " + std::to_string(open.record.pid) + ", cmd '" + comm + "' modified sysctl '" +
-      tunable.name + "' in " + edges_.name_of(NetnsId{open.record.netns}) + " from (" +
-      Values::Of(open.record.seen, open.record.mask).Text() + ") to (" +
-      Values::Of(open.record.wanted, open.record.mask).Text() + "); it is theirs. Tuner '" +
-      open.tuner->name + "' leaves '" + tunable.set + "' alone there");
+  edges_.log->Notice(writer + std::to_string(group.size()) + " sysctls" + where + ": " + changes +
+                     "; they are theirs. " + tuners + " there");
 }
 
 }  // namespace bpftune

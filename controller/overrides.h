@@ -5,12 +5,14 @@
 // kernel's handler, so the set is the administrator's from that instant; but the write may have
 // failed, or gone to another namespace through a descriptor held open. A little later the value
 // tells: if it is the one written, the override is said in the log; if after a second it still is
-// what it was, the set is given back. Changes nothing itself.
+// what it was, the set is as if nobody had written: given back, unless it was the administrator's
+// already. What one process has written at once (`sysctl --system`) is one line. Changes nothing
+// itself.
 
 #include <cstdint>
 #include <deque>
 #include <optional>
-#include <string>
+#include <vector>
 
 #include "controller/applier.h"
 
@@ -18,7 +20,7 @@ namespace bpftune {
 
 class Overrides {
  public:
-  // More reports than this at once (sysctl --system writes a handful) are taken as confirmed.
+  // Tunables looked at at the same time; a report of one more is taken as confirmed.
   static constexpr size_t kMostOpen = 256;
 
   explicit Overrides(Applier::Edges edges) : edges_(std::move(edges)) {}
@@ -37,14 +39,21 @@ class Overrides {
     request record;
     uint64_t first_ns;
     uint64_t due_ns;
+    bool was_theirs;  // the set was, before this write
   };
+  enum class Verdict { kTheirs, kNothing, kLater };
 
-  // False: look again later.
-  bool Settle(const Open& open);
-  void Say(const Open& open);
+  Verdict Settle(const Open& open);
+  // The kernel has not taken the last write.
+  void Undo(const Open& open, const owner& owner);
+  void Release(const Open& open);
+  void SayWhatIsComplete();
+  // One process, one namespace.
+  void Say(const std::vector<Open>& group);
 
   Applier::Edges edges_;
-  std::deque<Open> open_;
+  std::deque<Open> open_;     // one a tunable, the last
+  std::vector<Open> theirs_;  // not said yet
 };
 
 }  // namespace bpftune

@@ -35,17 +35,25 @@ class OverridesTest : public ::testing::Test {
   }
 
   // The watcher sees the write and reports it; what becomes of it is another matter.
-  void HookReports(const Values& values) {
-    const Values before = actuator.files[kPlace];
-    state.SeesForeignWrite(kKey, kRmem, values, before);
+  void HookReports(const Values& values) { HookReports(kRmem, kPlace, values); }
+
+  void HookReports(SampleRow row, const SysctlPlace& place, const Values& values) {
+    const state_key set{.netns = place.netns.value,
+                        .tuner = kKey.tuner,
+                        .row = tuner.tunables[row].set_row,
+                        .reserved = 0};
+    const Values before = actuator.files[place];
+    const bool was_theirs = IsOwned(state.Owner(set));
+    state.SeesForeignWrite(set, row, values, before);
     request r = {};
     r.kind = REQUEST_OVERRIDE;
     r.tuner = kKey.tuner;
-    r.tunable = kRmem;
-    r.netns = kBlue;
+    r.tunable = row;
+    r.netns = place.netns.value;
     r.mask = values.count;
     r.pid = FakeState::kPid;
-    r.evidence[0] = state.owners[kKey].generation;
+    r.evidence[0] = state.owners[set].generation;
+    r.evidence[1] = was_theirs;
     std::copy(before.number.begin(), before.number.end(), r.seen);
     std::copy(values.number.begin(), values.number.end(), r.wanted);
     std::strncpy(r.comm, "sysctl", sizeof(r.comm));
@@ -157,8 +165,11 @@ TEST_F(OverridesTest, SaysSoWhenItCannotTakeTheSetBack) {
 }
 
 TEST_F(OverridesTest, ReportBeyondTheQueueIsToldAtOnceAndNothingIsGivenBack) {
-  for (size_t i = 0; i < Overrides::kMostOpen; ++i)
-    HookReports(Three(4096, 4096, 5000 + static_cast<int>(i)));
+  for (size_t i = 0; i < Overrides::kMostOpen; ++i) {
+    const SysctlPlace elsewhere{NetnsId{i + 1}, kPlace.name};
+    actuator.files[elsewhere] = kOurs;
+    HookReports(kRmem, elsewhere, kTheirs);
+  }
   EXPECT_TRUE(log.entries.empty());
   HookReports(kTheirs);
   EXPECT_EQ(1, log.Count("to (4096 87380 6291456); it is theirs"));
@@ -174,6 +185,74 @@ TEST_F(OverridesTest, NextLookIsTheEarliestOfAll) {
   EXPECT_EQ(second_look, overrides.due_ns());
   HookReports(Three(1, 2, 3));
   EXPECT_EQ(now + 20 * kNsPerMs, overrides.due_ns());
+}
+
+TEST_F(OverridesTest, RefusedWriteToWhatIsTheirsChangesNothing) {
+  HookReports(kTheirs);
+  (void)actuator.Handle(kPlace, kTheirs);
+  After(20);
+  HookReports(Three(FakeActuator::kRefused, 1, 1));
+  After(20);
+  After(980);
+  EXPECT_TRUE(IsTheirs());
+  EXPECT_EQ(kTheirs, Values::Of(state.owners[kKey].values, 3)) << "not what the kernel refused";
+  EXPECT_EQ(1U, log.entries.size());
+}
+
+TEST_F(OverridesTest, RefusedWriteBesideOneThatTookEffectLeavesTheSetTheirs) {
+  const SysctlPlace other{kPlace.netns, "net.ipv4.tcp_wmem"};
+  actuator.files[other] = kOurs;
+  HookReports(kTheirs);
+  (void)actuator.Handle(kPlace, kTheirs);
+  HookReports(kWmem, other, Three(FakeActuator::kRefused, 1, 1));
+  After(20);
+  After(980);
+  EXPECT_TRUE(IsTheirs());
+  EXPECT_EQ(1, log.Count("modified sysctl 'net.ipv4.tcp_rmem'"));
+  EXPECT_EQ(1U, log.entries.size());
+}
+
+TEST_F(OverridesTest, TwoWritesThatWereBothRefusedAreGivenBack) {
+  HookReports(Three(FakeActuator::kRefused, 1, 1));
+  HookReports(Three(FakeActuator::kRefused, 1, 2));
+  After(20);
+  After(980);
+  EXPECT_FALSE(IsTheirs());
+  EXPECT_TRUE(log.entries.empty());
+}
+
+TEST_F(OverridesTest, ManyWritesOfOneProcessAreOneLine) {
+  const SysctlPlace wmem{kPlace.netns, "net.ipv4.tcp_wmem"};
+  const SysctlPlace backlog{kNoNetns, "net.core.netdev_max_backlog"};
+  actuator.files[wmem] = kOurs;
+  actuator.files[backlog] = One(1000);
+  HookReports(kTheirs);
+  (void)actuator.Handle(kPlace, kTheirs);
+  now += 5 * kNsPerMs;
+  HookReports(kWmem, wmem, kTheirs);
+  (void)actuator.Handle(wmem, kTheirs);
+  HookReports(kBacklog, backlog, One(500));
+  (void)actuator.Handle(backlog, One(500));
+  After(15);
+  EXPECT_TRUE(log.entries.empty()) << "more of it has not been looked at";
+  After(5);
+  EXPECT_EQ(1, log.Count("pid 4711, cmd 'sysctl' modified 2 sysctls in netns 'blue' (id 4711): "
+                         "'net.ipv4.tcp_rmem' from (4096 131072 2621440) to (4096 87380 6291456), "
+                         "'net.ipv4.tcp_wmem' from (4096 131072 2621440) to (4096 87380 6291456); "
+                         "they are theirs. Tuner 'sample' leaves 'buffers' alone there"));
+  EXPECT_EQ(1, log.Count("modified sysctl 'net.core.netdev_max_backlog'"));
+  EXPECT_EQ(2U, log.entries.size());
+}
+
+TEST_F(OverridesTest, OfManyWritesOfOneTunableTheLastIsTold) {
+  for (int i = 0; i < 1000; ++i) {
+    const Values values = Three(4096, 4096, 5000 + i);
+    HookReports(values);
+    (void)actuator.Handle(kPlace, values);
+  }
+  After(20);
+  EXPECT_EQ(1, log.Count("from (4096 4096 5998) to (4096 4096 5999)"));
+  EXPECT_EQ(1U, log.entries.size());
 }
 
 TEST_F(OverridesTest, ReportOfATunableThatIsNotDescribedIsIgnored) {

@@ -45,6 +45,7 @@ constexpr SharedMap kMaps[] = {
     {MAP_SAMPLES,
      {BPF_MAP_TYPE_ARRAY, sizeof(__u32), sizeof(sample), TUNERS_MAX* TUNER_MAX_SAMPLES, 0}},
     {MAP_CONTROL, {BPF_MAP_TYPE_ARRAY, sizeof(__u32), sizeof(tuner_control), TUNERS_MAX, 0}},
+    {MAP_ALIVE, {BPF_MAP_TYPE_ARRAY, sizeof(__u32), sizeof(alive), 1, 0}},
 };
 
 }  // namespace
@@ -61,6 +62,14 @@ Result<SharedMaps> SharedMaps::Create(Pins* pins) {
       if (map.outlives_daemon) pins->Keep(map.name, fd.get(), kLayout);
     }
     out.maps_.emplace(map.name, std::move(fd));
+  }
+  return out;
+}
+
+std::vector<int> SharedMaps::StateMaps() const {
+  std::vector<int> out;
+  for (const SharedMap& shared : kMaps) {
+    if (shared.form.key_size == sizeof(state_key)) out.push_back(fd(shared.name));
   }
   return out;
 }

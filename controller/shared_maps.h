@@ -6,6 +6,7 @@
 
 #include <map>
 #include <string>
+#include <vector>
 
 #include "controller/pins.h"
 #include "controller/result.h"
@@ -24,6 +25,8 @@ class SharedMaps {
   // map, if it declares it differently.
   Status GiveTo(bpf_object* object) const;
 
+  // Those whose key is a struct state_key.
+  std::vector<int> StateMaps() const;
   // `name` is one of the MAP_ names.
   int fd(const std::string& name) const { return maps_.at(name).get(); }
 

@@ -2,6 +2,7 @@
 #include "controller/tuner.h"
 
 #include <bpf/bpf.h>
+#include <bpf/btf.h>
 
 #include <algorithm>
 #include <map>
@@ -238,6 +239,23 @@ Status CheckRequired(const Description& description, const std::vector<HookState
   return Ok();
 }
 
+// Its own maps whose key is a struct state_key, by name. Asked before the load: a map that is taken
+// over has the types of another object.
+std::vector<std::string> NamesOfStateMaps(const bpf_object* object) {
+  std::vector<std::string> out;
+  const btf* types = bpf_object__btf(object);
+  const bpf_map* map = nullptr;
+  bpf_object__for_each_map(map, object) {
+    const std::string name = bpf_map__name(map);
+    const btf_type* key = types ? btf__type_by_id(types, bpf_map__btf_key_type_id(map)) : nullptr;
+    if (!key || !btf_is_struct(key) || name.starts_with("tuner_")) continue;  // shared
+    if (btf__name_by_offset(types, key->name_off) == std::string_view("state_key")) {
+      out.push_back(name);
+    }
+  }
+  return out;
+}
+
 }  // namespace
 
 Result<Description> Tuner::Describe(const std::string& path) {
@@ -256,6 +274,7 @@ Result<Tuner> Tuner::Load(const std::string& path, Description description, uint
   auto kept = KeptMaps::Of(opened->get(), tuner.description_, id, pins);
   if (!kept) return kept.error().Within("'" + path + "'");
   tuner.kept_ = std::move(*kept);
+  tuner.state_maps_ = NamesOfStateMaps(opened->get());
   const Preparer preparer(path, id, tuner.description_, maps, tuner.kept_, facts);
   Chooser chooser(opened->get(), tuner.description_, facts);
   opened->reset();
@@ -320,6 +339,19 @@ bool Tuner::has(tuner_hook_kind kind) const {
   return std::any_of(states_.begin(), states_.end(), [&](const HookState& state) {
     return state.hook.kind == kind && !state.program.empty();
   });
+}
+
+bool Tuner::Walks(const std::string& map) const {
+  return std::any_of(states_.begin(), states_.end(),
+                     [&](const HookState& state) { return state.program.ends_with("__" + map); });
+}
+
+std::vector<int> Tuner::StateMaps() const {
+  std::vector<int> out;
+  for (const std::string& name : state_maps_) {
+    out.push_back(bpf_object__find_map_fd_by_name(object_.get(), name.c_str()));
+  }
+  return out;
 }
 
 Result<UniqueFd> Tuner::RunFirst(tuner_hook_kind kind) const {

@@ -53,8 +53,11 @@ class Tuner {
   uint16_t id() const { return id_; }
   const Description& description() const { return description_; }
   const std::vector<HookState>& hooks() const { return states_; }
-  const KeptMaps& kept() const { return kept_; }
   bool has(tuner_hook_kind kind) const;
+  // One of its hooks runs by a program that walks this map.
+  bool Walks(const std::string& map) const;
+  // Its own maps whose key is a struct state_key.
+  std::vector<int> StateMaps() const;
 
   // Why this strategy of the description cannot run; empty: all its hooks have a program.
   std::string WhyNot(size_t strategy) const;
@@ -82,6 +85,7 @@ class Tuner {
   Description description_;
   int cgroup_fd_;
   KeptMaps kept_;
+  std::vector<std::string> state_maps_;
   BpfObjectPtr object_;
   std::vector<HookState> states_;
   std::vector<BpfLinkPtr> links_;  // beside states_; destroyed before the object

@@ -79,12 +79,7 @@ Status Watch(const Tuner& tuner, const SharedMaps& maps) {
   return Ok();
 }
 
-bool CarriesOutOrders(const std::unique_ptr<Tuner>& tuner) {
-  const auto& hooks = tuner->hooks();
-  return std::any_of(hooks.begin(), hooks.end(), [](const HookState& state) {
-    return state.program.ends_with("__" MAP_ORDERS);
-  });
-}
+bool CarriesOutOrders(const std::unique_ptr<Tuner>& tuner) { return tuner->Walks(MAP_ORDERS); }
 
 }  // namespace
 
@@ -114,6 +109,15 @@ std::optional<size_t> TunerSet::IndexOf(uint16_t id) const {
     if (tuners_[index]->id() == id) return index;
   }
   return std::nullopt;
+}
+
+Status TunerSet::Walk(const std::string& map) const {
+  const auto walker = std::find_if(tuners_.begin(), tuners_.end(),
+                                   [&](const auto& tuner) { return tuner->Walks(map); });
+  if (walker == tuners_.end()) return Error("no tuner here walks '" + map + "'");
+  auto ran = (*walker)->RunPulse();
+  if (!ran) return ran.error();
+  return Ok();
 }
 
 Status TunerSet::Add(const std::string& path, const SharedMaps& maps, Pins* pins,

@@ -34,6 +34,9 @@ class TunerSet {
   // The one whose pulse carries out orders (bpf/common/state_abi.h); it has no beat.
   const Tuner& watcher() const { return *tuners_[watcher_]; }
 
+  // Runs the program that walks this map. Fails if no tuner has one.
+  Status Walk(const std::string& map) const;
+
  private:
   Status Add(const std::string& path, const SharedMaps& maps, Pins* pins, const TunerFacts& facts);
   Status CheckAlone(const Description& description) const;

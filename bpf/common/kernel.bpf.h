@@ -28,7 +28,14 @@ struct minmax {
 	struct minmax_sample s[3];
 };
 
+struct list_head {
+	struct list_head *next;
+};
+
+struct proc_ns_operations;
+
 struct ns_common {
+	const struct proc_ns_operations *ops;
 	unsigned int inum;
 };
 
@@ -41,6 +48,7 @@ struct netns_ipv4 {
  * an atomic64_t that is zero until somebody asks. See netns.bpf.h. */
 struct net {
 	__u64 net_cookie;
+	struct list_head list; /* of all; under RCU */
 	struct ns_common ns;
 	struct netns_ipv4 ipv4;
 };

@@ -23,6 +23,7 @@
 #define MAP_SCORES "tuner_scores"
 #define MAP_ACTIVE "tuner_active"
 #define MAP_CONTROL "tuner_control"
+#define MAP_ALIVE "tuner_alive"
 
 #define REQUESTS_BYTES (64 * 1024)
 /* (namespace, tunable) pairs that can be tuned at once. */
@@ -196,6 +197,17 @@ struct tuner_control {
 	__u32 reserved;
 };
 
+/*
+ * tuner_alive: one entry, the namespaces there are, as a set that may hold more
+ * but never less: bit id % ALIVE_BITS is set for each. The program that walks
+ * it (<hook>__tuner_alive) fills it in; the controller clears it before.
+ */
+#define ALIVE_BITS 65536
+struct alive {
+	__u64 complete; /* not 0: the walk came to its end */
+	__u64 bits[ALIVE_BITS / 64];
+};
+
 ABI_ASSERT(sizeof(struct state_key) == 16);
 ABI_ASSERT(sizeof(struct owner) == 112);
 ABI_ASSERT(sizeof(struct watched) == 16);
@@ -207,3 +219,4 @@ ABI_ASSERT(sizeof(struct sample) == 16);
 ABI_ASSERT(sizeof(struct score) == 16);
 ABI_ASSERT(sizeof(struct active_strategy) == 16);
 ABI_ASSERT(sizeof(struct tuner_control) == 16);
+ABI_ASSERT(sizeof(struct alive) == 8 + ALIVE_BITS / 8);

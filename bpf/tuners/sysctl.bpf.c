@@ -19,7 +19,7 @@
  * descriptor opened in another namespace, where it goes. Hence `before`: the
  * controller compares, and orders a reclaim where nothing was overridden.
  *
- * The daemon is whoever runs our pulse; so a daemon in a pid namespace of its
+ * The daemon is whoever first runs our pulse; so a daemon in a pid namespace of its
  * own is recognised too.
  */
 #include "bpf/common/tuner.bpf.h"
@@ -83,7 +83,8 @@ static __always_inline bool is_owned(const struct owner *owner)
 }
 
 static __always_inline void tell(const struct watched *watched, __u64 netns,
-				 const struct owner *owner, const struct vector *current)
+				 const struct owner *owner, const struct vector *current,
+				 bool was_theirs)
 {
 	struct request *request = request_begin(REQUEST_OVERRIDE, netns);
 
@@ -93,7 +94,9 @@ static __always_inline void tell(const struct watched *watched, __u64 netns,
 	request->tunable = watched->row;
 	request->mask = owner->count;
 	request->pid = owner->pid;
+	request->netns_inode = BPF_CORE_READ(current_task(), nsproxy, net_ns, ns.inum);
 	request->evidence[0] = owner->generation;
+	request->evidence[1] = was_theirs; /* before this write */
 	__builtin_memcpy(request->seen, current->values, sizeof(request->seen));
 	__builtin_memcpy(request->wanted, owner->values, sizeof(request->wanted));
 	BPF_CORE_READ_STR_INTO(&request->comm, current_task(), comm);
@@ -104,8 +107,9 @@ static __always_inline void take_over(const struct watched *watched, const struc
 				      const struct owner *old, const struct vector *written,
 				      const struct vector *current)
 {
+	bool was_theirs = is_owned(old);
 	/* The second and further writes of a streak. */
-	bool again = is_owned(old) && old->row == watched->row;
+	bool again = was_theirs && old->row == watched->row;
 	struct owner owner = {
 		.generation = old ? old->generation + 1 : 1,
 		.reclaimed = old ? old->reclaimed : 0,
@@ -127,7 +131,7 @@ static __always_inline void take_over(const struct watched *watched, const struc
 	if (bpf_map_update_elem(&tuner_owners, key, &owner, BPF_ANY))
 		count(COUNT_STATE_FULL);
 	count(COUNT_WRITES);
-	tell(watched, key->netns, &owner, current);
+	tell(watched, key->netns, &owner, current, was_theirs);
 }
 
 /* 1: let the write through, 0: refuse it (EPERM). */
@@ -208,7 +212,9 @@ int orders__tuner_orders(struct bpf_iter__bpf_map_elem *ctx)
 	struct owner *owner;
 	__u64 generation;
 
-	daemon_tgid = BPF_CORE_READ(current_task(), tgid);
+	/* Whoever is first: later somebody else may bring an order. */
+	if (!daemon_tgid)
+		daemon_tgid = BPF_CORE_READ(current_task(), tgid);
 	if (!key_in_map || !order)
 		return 0;
 	key = *key_in_map;

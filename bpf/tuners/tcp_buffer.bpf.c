@@ -371,7 +371,7 @@ int decay__learning(struct bpf_iter__bpf_map_elem *ctx)
 	learning_step_move(&step, now, -1, cfg_learning_horizon_ns);
 	need = peak_now(&l->need, now, cfg_need_half_life_ns);
 	floor = max_u64(sat_add(need, need / 4), published->baseline[2]);
-	if (floor >= (__u64)published->last[2])
+	if (!learning_worth_lowering(published->last[2], floor, published->baseline[2]))
 		return 0;
 	l->seen[0] = published->last[0];
 	l->seen[1] = published->last[1];

@@ -12,6 +12,18 @@
 #include "testing/objects/held_objects.h"
 
 namespace bpftune::testing {
+namespace {
+
+Status Run(int link, const std::string& program) {
+  const UniqueFd iterator(bpf_iter_create(link));
+  char nothing;  // it prints nothing
+  if (!iterator || read(iterator.get(), &nothing, sizeof(nothing)) != 0) {
+    return Error::FromErrno("running " + program);
+  }
+  return Ok();
+}
+
+}  // namespace
 
 using namespace std::chrono_literals;
 
@@ -22,7 +34,11 @@ Result<Asker> Asker::Of(pid_t daemon) {
   auto walk = held->LinkOf("ask__asked");
   if (!walk) return walk.error();
   out.walk_ = std::move(*walk);
+  auto carry_out = held->LinkOf("orders__" MAP_ORDERS);
+  if (!carry_out) return carry_out.error();
+  out.carry_out_ = std::move(*carry_out);
   for (const auto& [name, fd] : {std::pair{"asked", &out.asked_},
+                                 {MAP_ORDERS, &out.orders_},
                                  {MAP_OWNERS, &out.owners_},
                                  {MAP_PENDING, &out.pending_},
                                  {MAP_PUBLISHED, &out.published_},
@@ -74,12 +90,17 @@ Status Asker::Ask(const request& record) {
   if (bpf_map_update_elem(asked_.get(), &first, &record, BPF_ANY) != 0) {
     return Error::FromErrno("telling the tuner 'ask' what to ask");
   }
-  const UniqueFd walk(bpf_iter_create(walk_.get()));
-  char nothing;  // the program prints nothing
-  if (!walk || read(walk.get(), &nothing, sizeof(nothing)) != 0) {
-    return Error::FromErrno("running the program of the tuner 'ask'");
+  return Run(walk_.get(), "the program of the tuner 'ask'");
+}
+
+Status Asker::Order(const Host& host, uint16_t tunable, const order& what) {
+  const state_key key = Key(IdOf(host), tunable);
+  if (bpf_map_update_elem(orders_.get(), &key, &what, BPF_ANY) != 0) {
+    return Error::FromErrno("giving an order");
   }
-  return Ok();
+  auto ran = Run(carry_out_.get(), "the program that carries out orders");
+  (void)bpf_map_delete_elem(orders_.get(), &key);  // carried out or void
+  return ran;
 }
 
 bool Asker::IsAnswered(const request& record) const {

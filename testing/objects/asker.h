@@ -44,6 +44,8 @@ class Asker {
   std::optional<published> Published(const Host& host, uint16_t tunable) const;
   // How often it has asked for that, by the map that outlives the daemon.
   uint64_t TimesAsked(const Host& host, uint16_t tunable) const;
+  // Has the watcher carry out an order for a set, as a tool beside the daemon would.
+  Status Order(const Host& host, uint16_t tunable, const order& what);
   // The set is the daemon's again, with the value that is there as the one it starts from.
   Status GiveBack(const Host& host, uint16_t tunable);
 
@@ -53,6 +55,8 @@ class Asker {
 
   UniqueFd walk_;  // link of the program that asks
   UniqueFd asked_;
+  UniqueFd carry_out_;  // link of the watcher's program that carries out orders
+  UniqueFd orders_;
   UniqueFd owners_;
   UniqueFd pending_;
   UniqueFd published_;

@@ -12,6 +12,7 @@ namespace bpftune::testing {
 
 // Where the objects are, from a test's working directory.
 inline constexpr char kSysctlObject[] = "bpf/tuners/sysctl.bpf.o";
+inline constexpr char kNetnsObject[] = "bpf/tuners/netns.bpf.o";
 inline constexpr char kTcpBufferObject[] = "bpf/tuners/tcp_buffer.bpf.o";
 inline constexpr char kAskObject[] = "testing/objects/ask.bpf.o";
 inline constexpr char kContestObject[] = "testing/objects/contest.bpf.o";

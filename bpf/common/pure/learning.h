@@ -61,3 +61,13 @@ PURE __u64 learning_step_apply(const struct learning_step *step, __u64 value,
 					lowest);
 	return clamp_u64(value, lowest, highest);
 }
+
+/* Is a way down to `floor` worth a change? An eighth of the value, or all that
+ * is left above `lowest`: a value that followed a fading need more closely would
+ * change with every look.
+ */
+PURE int learning_worth_lowering(__u64 value, __u64 floor, __u64 lowest)
+{
+	return floor < value &&
+	       (floor <= lowest || value - floor >= value / 8);
+}

@@ -56,6 +56,14 @@ TEST(LearningStepTest, TakesAClockThatGoesBackForOneThatStandsStill) {
   EXPECT_EQ(step.step_shift, 1u);
 }
 
+TEST(LearningStepTest, LoweringIsWorthAnEighthOrTheLastStep) {
+  EXPECT_FALSE(learning_worth_lowering(800, 701, 100));
+  EXPECT_TRUE(learning_worth_lowering(800, 700, 100));
+  EXPECT_TRUE(learning_worth_lowering(800, 799, 799)) << "all that is left";
+  EXPECT_FALSE(learning_worth_lowering(800, 800, 800));
+  EXPECT_FALSE(learning_worth_lowering(800, 900, 900));
+}
+
 TEST(LearningStepTest, IgnoresNoMove) { EXPECT_EQ(Shifts({kUp, 0, kUp}), (Expected{2, 2, 1})); }
 
 TEST(LearningStepTest, ComesBackIntoRangeFromAnyStoredState) {

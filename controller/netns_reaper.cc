@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note
+#include "controller/netns_reaper.h"
+
+#include <bpf/bpf.h>
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+#include "controller/thread_time.h"
+
+namespace bpftune {
+namespace {
+
+constexpr uint64_t kQuietFactor = 100;
+
+// The keys that belong to a namespace. An entry that goes while we look makes the kernel begin
+// again, hence the limit and the doubles.
+std::vector<state_key> KeysOf(int map) {
+  std::vector<state_key> out;
+  state_key key = {};
+  const state_key* last = nullptr;
+  while (out.size() < 2 * STATE_MAX_ENTRIES && bpf_map_get_next_key(map, last, &key) == 0) {
+    if (key.netns != 0) out.push_back(key);
+    last = &key;
+  }
+  return out;
+}
+
+bool IsAlive(const alive& set, uint64_t netns) {
+  const uint64_t bit = netns % ALIVE_BITS;
+  return (set.bits[bit / 64] >> (bit % 64)) & 1;
+}
+
+}  // namespace
+
+Result<size_t> NetnsReaper::RunIfDue(uint64_t now_ns) {
+  const uint64_t pause = noticed_ < kMany ? kUsuallyNs : kSoonNs;
+  if (now_ns < last_ns_ + std::max(pause, kQuietFactor * cost_ns_)) return 0;
+  last_ns_ = now_ns;
+  noticed_ = 0;
+  const uint64_t begin = ThreadTimeNs();
+  auto forgotten = Run();
+  cost_ns_ = ThreadTimeNs() - begin;
+  return forgotten;
+}
+
+// First the keys, then the walk: whatever a namespace has left in a map before the walk, the walk
+// sees that namespace, if it is alive.
+Result<size_t> NetnsReaper::Run() const {
+  std::vector<std::pair<int, state_key>> entries;
+  for (const int map : edges_.state_maps()) {
+    for (const state_key& key : KeysOf(map)) entries.emplace_back(map, key);
+  }
+  if (entries.empty()) return 0;
+
+  const uint32_t first = 0;
+  const auto set = std::make_unique<alive>();
+  if (bpf_map_update_elem(edges_.alive, &first, set.get(), BPF_ANY) != 0) {
+    return Error::FromErrno("clearing the list of namespaces");
+  }
+  auto walked = edges_.walk();
+  if (!walked) return walked.error();
+  if (bpf_map_lookup_elem(edges_.alive, &first, set.get()) != 0) {
+    return Error::FromErrno("reading the list of namespaces");
+  }
+  if (set->complete == 0) return Error("there are too many namespaces to walk them all");
+  size_t forgotten = 0;
+  for (const auto& [map, key] : entries) {
+    if (IsAlive(*set, key.netns)) continue;
+    forgotten += bpf_map_delete_elem(map, &key) == 0;
+  }
+  return forgotten;
+}
+
+}  // namespace bpftune

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note
+// Namespaces by the hundred, tuned and administrated, that come and go: what is known of them goes
+// with them, nothing of the daemon's keeps one alive, and the log stays short.
+
+#include <bpf/bpf.h>
+#include <fcntl.h>
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <filesystem>
+#include <iterator>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "controller/netns_reaper.h"
+#include "controller/sysctl_files.h"
+#include "controller/tuning_state.h"
+#include "testing/netns_harness/bulk_flow.h"
+#include "testing/netns_harness/expect.h"
+#include "testing/objects/asker.h"
+#include "testing/objects/held_objects.h"
+#include "testing/objects/tuner_folder.h"
+#include "testing/privilege.h"
+#include "testing/scenarios/administrator.h"
+#include "testing/scenarios/bulk_case.h"
+
+namespace bpftune::testing {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr int kMany = 300;
+
+uint64_t IdOf(const Host& host) { return host.cookie() != 0 ? host.cookie() : host.inode(); }
+
+// The namespaces that a map of a daemon knows something of.
+std::set<uint64_t> KnownIn(int map) {
+  std::set<uint64_t> out;
+  state_key key = {};
+  for (state_key* last = nullptr; bpf_map_get_next_key(map, last, &key) == 0; last = &key) {
+    out.insert(key.netns);
+  }
+  return out;
+}
+
+size_t OpenDescriptors(pid_t pid) {
+  std::error_code error;
+  const std::filesystem::directory_iterator files("/proc/" + std::to_string(pid) + "/fd", error);
+  return static_cast<size_t>(std::distance(begin(files), end(files)));
+}
+
+class NamespacesManyTest : public ::testing::Test {
+ protected:
+  void SetUp() override { BPFTUNE_NEEDS_PRIVILEGE(); }
+
+  // The daemon writes one tunable, the administrator another.
+  static void UseBoth(Asker& asker, const Host& host) {
+    ASSERT_OK_AND_ASSIGN(const std::string text, host.GetSysctl(kAskOutputName));
+    const int64_t seen = std::stoll(text);
+    const request record = asker.Set(host, kAskOutput, {seen}, {seen + 1});
+    ASSERT_OK(asker.Ask(record));
+    ASSERT_OK(host.SetSysctl(kAskPortsName, "20000 40000"));
+    ASSERT_TRUE(EventuallyTrue([&] { return asker.IsAnswered(record); }, 10s)) << host.name();
+  }
+
+  // The administrator writes so often that the daemon looks soon which namespaces are gone.
+  static void WriteOften(const Host& host, const std::string& tunable, const std::string& first) {
+    for (size_t i = 0; i < NetnsReaper::kMany; ++i) {
+      ASSERT_OK(host.SetSysctl(tunable, first + std::to_string(40000 + i)));
+    }
+  }
+};
+
+TEST_F(NamespacesManyTest, NothingIsLeftOfThoseThatAreGone) {
+  ASSERT_OK_AND_ASSIGN(TunerFolder folder,
+                       TunerFolder::Create({kSysctlObject, kNetnsObject, kAskObject}));
+  ASSERT_OK_AND_ASSIGN(Daemon daemon, Daemon::Start(kDaemonPath, {"-s", "-l", folder.path()}));
+  ASSERT_TRUE(daemon.WaitForLine("per-netns policy", 30s));
+  ASSERT_OK_AND_ASSIGN(Asker asker, Asker::Of(daemon.pid()));
+  ASSERT_OK_AND_ASSIGN(HeldObjects held, HeldObjects::Of(daemon.pid()));
+  ASSERT_OK_AND_ASSIGN(UniqueFd owners, held.Map(MAP_OWNERS));
+  ASSERT_OK_AND_ASSIGN(UniqueFd published, held.Map(MAP_PUBLISHED));
+  const size_t descriptors = OpenDescriptors(daemon.pid());
+
+  ASSERT_OK_AND_ASSIGN(const Host stays, Host::Create("stays"));
+  ASSERT_NO_FATAL_FAILURE(UseBoth(asker, stays));
+  UniqueFd held_open;
+  uint64_t held_open_id = 0;
+  std::set<uint64_t> gone;
+  {
+    std::vector<Host> hosts;
+    for (int i = 0; i < kMany; ++i) {
+      ASSERT_OK_AND_ASSIGN(Host host, Host::Create("many" + std::to_string(i)));
+      ASSERT_NO_FATAL_FAILURE(UseBoth(asker, host));
+      hosts.push_back(host);
+      gone.insert(IdOf(host));
+    }
+    const Host& last = hosts.back();
+    held_open.reset(open(last.netns_path().c_str(), O_RDONLY | O_CLOEXEC));
+    held_open_id = IdOf(last);
+    gone.erase(held_open_id);
+    for (const int map : {owners.get(), published.get()}) {
+      EXPECT_EQ(KnownIn(map).size(), kMany + 1U) << "each is known while it lives";
+    }
+    EXPECT_TRUE(EventuallyTrue(
+        [&] { return daemon.CountLines("cmd '.*' modified sysctl") == kMany + 1U; }, 10s));
+  }
+  const size_t lines = daemon.Lines().size() - daemon.CountLines(ModifiedIn(stays, kAskPortsName));
+
+  // It looks for the dead when it is awake. That it finds them dead shows that nothing of its own
+  // has kept them alive: the list it looks at is the kernel's.
+  const auto only_the_living = [&](int map) {
+    return KnownIn(map) == std::set<uint64_t>{IdOf(stays), held_open_id};
+  };
+  EXPECT_TRUE(EventuallyTrue(
+      [&] {
+        WriteOften(stays, kAskPortsName, "20000 ");
+        return only_the_living(owners.get()) && only_the_living(published.get());
+      },
+      30s))
+      << KnownIn(owners.get()).size() << " of the administrator's and "
+      << KnownIn(published.get()).size() << " of the daemon's are still there";
+  EXPECT_LE(OpenDescriptors(daemon.pid()), descriptors + SysctlFiles::kMostOpen);
+  EXPECT_EQ(daemon.Lines().size() - daemon.CountLines(ModifiedIn(stays, kAskPortsName)), lines)
+      << "not a word about their end";
+
+  // Those that live are as before, whatever holds them.
+  EXPECT_TRUE(IsOwned(asker.Owner(stays, kAskPorts)));
+  ASSERT_NO_FATAL_FAILURE(UseBoth(asker, stays));
+  held_open.reset();
+  ASSERT_OK_AND_ASSIGN(DaemonExit exit, daemon.Stop());
+  EXPECT_EQ(exit.code, 0);
+}
+
+TEST_F(NamespacesManyTest, WhatATunerHasLearnedGoesWithTheNamespace) {
+  const BulkCase c = {.side = Side::kSend, .cap = 131072, .rtt_ms = 40, .rate_mbit = 100};
+  ASSERT_OK_AND_ASSIGN(const Host busy, Host::Create("busy"));
+  uint64_t gone = 0;
+  std::optional<Daemon> daemon;
+  UniqueFd learning;
+  {
+    ASSERT_OK_AND_ASSIGN(Path path, Path::Create(c));
+    ASSERT_OK_AND_ASSIGN(Daemon started, StartDaemon({path.a.get(), &busy}));
+    daemon.emplace(std::move(started));
+    ASSERT_OK_AND_ASSIGN(HeldObjects held, HeldObjects::Of(daemon->pid()));
+    ASSERT_OK_AND_ASSIGN(learning, held.Map("learning"));
+    gone = IdOf(*path.a);
+    ASSERT_OK_AND_ASSIGN(BulkFlow flow, BulkFlow::Start(path.link->a(), path.link->b()));
+    ASSERT_TRUE(daemon->WaitForLine(OccurredIn(*path.a, "net.ipv4.tcp_wmem"), 30s));
+    ASSERT_TRUE(KnownIn(learning.get()).contains(gone));
+  }
+  EXPECT_TRUE(EventuallyTrue(
+      [&] {
+        WriteOften(busy, "net.ipv4.tcp_wmem", "4096 16384 ");
+        return !KnownIn(learning.get()).contains(gone);
+      },
+      30s));
+  ASSERT_OK(daemon->Stop());
+}
+
+}  // namespace
+}  // namespace bpftune::testing

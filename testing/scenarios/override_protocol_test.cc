@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note
+// sysctl(8) applies a file of many sysctls while the daemon tunes; and a set that was the
+// administrator's is given back.
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sched.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <csignal>
+#include <fstream>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "controller/tuning_state.h"
+#include "testing/netns_harness/child_process.h"
+#include "testing/netns_harness/expect.h"
+#include "testing/objects/asker.h"
+#include "testing/objects/tuner_folder.h"
+#include "testing/privilege.h"
+#include "testing/scenarios/administrator.h"
+#include "testing/scenarios/bulk_case.h"
+
+namespace bpftune::testing {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr char kSysctlProgram[] = "/usr/sbin/sysctl";  // of procps
+
+class OverrideProtocolTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    BPFTUNE_NEEDS_PRIVILEGE();
+    auto host = Host::Create("reloaded");
+    ASSERT_OK(host);
+    host_.emplace(std::move(*host));
+    auto folder = TunerFolder::Create({kSysctlObject, kTcpBufferObject, kAskObject});
+    ASSERT_OK(folder);
+    folder_.emplace(std::move(*folder));
+    auto daemon =
+        Daemon::Start(kDaemonPath, {"-s", "-l", folder_->path(), "-n", host_->netns_path()});
+    ASSERT_OK(daemon);
+    daemon_.emplace(std::move(*daemon));
+    ASSERT_TRUE(daemon_->WaitForLine("per-netns policy", 30s));
+    auto asker = Asker::Of(daemon_->pid());
+    ASSERT_OK(asker);
+    asker_.emplace(std::move(*asker));
+  }
+
+  int64_t Value() const {
+    auto text = host_->GetSysctl(kAskOutputName);
+    return text ? std::stoll(*text) : -1;
+  }
+  request Wish(int64_t wanted) { return asker_->Set(*host_, kAskOutput, {Value()}, {wanted}); }
+  void WaitFor(const request& record) const {
+    EXPECT_TRUE(EventuallyTrue([&] { return asker_->IsAnswered(record); }, 5s));
+  }
+  // What the tunable is after the daemon has been asked to raise it by one.
+  int64_t Tuned() {
+    const request record = Wish(Value() + 1);
+    EXPECT_OK(asker_->Ask(record));
+    WaitFor(record);
+    return Value();
+  }
+  std::optional<owner> Owner() const { return asker_->Owner(*host_, kAskOutput); }
+
+  std::optional<Host> host_;
+  std::optional<TunerFolder> folder_;
+  std::optional<Daemon> daemon_;
+  std::optional<Asker> asker_;
+};
+
+TEST_F(OverrideProtocolTest, AFileOfManySysctlsIsObeyedAndToldInOneLine) {
+  if (access(kSysctlProgram, X_OK) != 0) GTEST_SKIP() << "NOT RUN, needs procps";
+  const std::vector<std::pair<std::string, std::string>> wanted = {
+      {"net.ipv4.tcp_rmem", "4096 65536 3000000"},
+      {"net.ipv4.tcp_wmem", "4096 65536 3100000"},
+      {kAskOutputName, "2000000"},
+      {"net.ipv4.tcp_sack", "0"},  // nobody's
+      {kAskPortsName, "20000 40000"},
+  };
+  const std::string path = folder_->path() + "/99-local.conf";
+  {
+    std::ofstream file(path);
+    for (const auto& [name, value] : wanted) file << name << " = " << value << "\n";
+  }
+  const int64_t before = Value();
+  ASSERT_EQ(Tuned(), before + 1);
+  // The daemon sees it all at once, and after it was asked for another change.
+  daemon_->Signal(SIGSTOP);
+  const request pending = Wish(Value() + 1);
+  ASSERT_OK(asker_->Ask(pending));
+  const UniqueFd netns(open(host_->netns_path().c_str(), O_RDONLY | O_CLOEXEC));
+  const int nothing = open("/dev/null", O_WRONLY | O_CLOEXEC);
+  ASSERT_OK_AND_ASSIGN(ChildProcess sysctl, ChildProcess::Start([&] {
+                         if (setns(netns.get(), CLONE_NEWNET) != 0) return 126;
+                         dup2(nothing, 1);
+                         execl(kSysctlProgram, "sysctl", "-p", path.c_str(), nullptr);
+                         return 127;
+                       }));
+  ASSERT_EQ(sysctl.Wait(30s), 0);
+  close(nothing);
+  daemon_->Signal(SIGCONT);
+  WaitFor(pending);
+
+  EXPECT_TRUE(daemon_->WaitForLine("^pid " + std::to_string(sysctl.pid()) +
+                                       ", cmd 'sysctl' modified 4 sysctls in netns .*"
+                                       "tcp_rmem.*tcp_wmem.*tcp_limit_output.*ip_local_port",
+                                   20s));
+  EXPECT_EQ(daemon_->CountLines("modified"), 1U);
+  EXPECT_EQ(Tuned(), 2000000);
+  for (const auto& [name, value] : wanted) {
+    ASSERT_OK_AND_ASSIGN(const std::string stands, host_->GetSysctl(name));
+    EXPECT_EQ(stands, value) << name;
+  }
+  ASSERT_OK(daemon_->Stop());
+}
+
+TEST_F(OverrideProtocolTest, AReclaimedSetIsTunedAgainUntilTheNextWrite) {
+  const int64_t before = Value();
+  ASSERT_EQ(Tuned(), before + 1);
+  ASSERT_OK(host_->SetSysctl(kAskOutputName, "2000000"));
+  ASSERT_EQ(Tuned(), 2000000);
+  const auto theirs = Owner();
+  ASSERT_TRUE(IsOwned(theirs));
+
+  order reclaim = {};
+  reclaim.kind = ORDER_RECLAIM;
+  reclaim.row = kAskOutput;
+  reclaim.generation = theirs->generation - 1;  // he has written since it was given
+  ASSERT_OK(asker_->Order(*host_, kAskOutput, reclaim));
+  EXPECT_TRUE(IsOwned(Owner())) << "an order for another generation is void";
+  EXPECT_EQ(Tuned(), 2000000);
+
+  reclaim.generation = theirs->generation;
+  ASSERT_OK(asker_->Order(*host_, kAskOutput, reclaim));
+  EXPECT_FALSE(IsOwned(Owner()));
+  EXPECT_EQ(Tuned(), 2000001);
+  EXPECT_EQ(Tuned(), 2000002);
+  EXPECT_EQ(daemon_->CountLines("somebody else changed it"), 0U);
+
+  // Whoever brought the order is not taken for the daemon.
+  ASSERT_OK(host_->SetSysctl(kAskOutputName, "3000000"));
+  EXPECT_TRUE(IsOwned(Owner()));
+  EXPECT_EQ(Tuned(), 3000000);
+  ASSERT_OK(daemon_->Stop());
+}
+
+// The kernel takes his first write and refuses the second: the first stands.
+TEST_F(OverrideProtocolTest, AWriteThatTheKernelRefusesDoesNotCostHimWhatHeHas) {
+  const int64_t before = Value();
+  ASSERT_EQ(Tuned(), before + 1);
+  ASSERT_OK(host_->SetSysctl(kAskOutputName, "2000000"));
+  ASSERT_TRUE(daemon_->WaitForLine(ModifiedIn(*host_, kAskOutputName), 20s));
+  ASSERT_FALSE(host_->SetSysctl(kAskOutputName, "99999999999"));
+  const auto owner = Owner();
+  ASSERT_TRUE(IsOwned(owner));
+  ASSERT_EQ(owner->values[0], 99999999999);
+  // It is looked at twice; then what he has counts again.
+  EXPECT_TRUE(EventuallyTrue([&] { return Owner()->values[0] == 2000000; }, 20s));
+  EXPECT_TRUE(IsOwned(Owner()));
+  EXPECT_EQ(Tuned(), 2000000);
+  ASSERT_OK(daemon_->Stop());
+}
+
+}  // namespace
+}  // namespace bpftune::testing
