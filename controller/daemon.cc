@@ -255,7 +255,10 @@ void Daemon::Rollback() {
 Status Daemon::Restore(const SysctlPlace& place, uint64_t inode, const Values& current,
                        const Values& back) {
   const auto row = RowOf(place.name);
-  if (!row) return files_.Write(place, inode, back);
+  if (!row) {  // of a tuner that an earlier daemon had
+    files_.Allow(place.name);
+    return files_.Write(place, inode, back);
+  }
   request record = {};
   record.kind = REQUEST_SET;
   record.tuner = row->tuner->id();
