@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note
 
-// How a daemon begins, with what one before it has left, and how it takes its changes back.
+// How a daemon begins, with what one before it has left.
 
 #include <bpf/bpf.h>
 #include <malloc.h>
@@ -14,7 +14,6 @@
 #include "controller/daemon.h"
 #include "controller/inherited.h"
 #include "controller/instance.h"
-#include "controller/rollback.h"
 
 namespace bpftune {
 namespace {
@@ -144,17 +143,6 @@ Status Daemon::LoadTuners(const Options& options) {
   return Ok();
 }
 
-// Who may write it, and as which row; none: its tuner is not loaded.
-std::optional<Daemon::Row> Daemon::RowOf(const std::string& tunable) const {
-  for (const auto& tuner : tuners_.tuners()) {
-    const auto& rows = tuner->description().tunables;
-    for (uint16_t row = 0; row < rows.size(); ++row) {
-      if (rows[row].name == tunable) return Row{tuner.get(), row};
-    }
-  }
-  return std::nullopt;
-}
-
 // Takes up where the daemon before us, of this boot, has left: in namespaces that are still there.
 // The journal comes first: it knows of a write that the daemon before us did not live to publish.
 void Daemon::Inherit() {
@@ -168,57 +156,6 @@ void Daemon::Inherit() {
   for (const auto& tuner : tuners_.tuners()) {
     YieldWhatChanged(tuner->description(), tuner->id(), published, MakeEdges(), &applier_);
   }
-}
-
-void Daemon::Resume() {
-  if (!journal_) return;
-  const Standings left = journal_->standings();
-  for (const auto& [place, standing] : left) {
-    const auto row = RowOf(place.name);
-    if (!row) continue;
-    const state_key key = {
-        .netns = place.netns.value, .tuner = row->tuner->id(), .row = row->row, .reserved = 0};
-    applier_.Resume(row->tuner->description(), key, standing.inode, standing);
-  }
-}
-
-void Daemon::Rollback() {
-  if (!journal_) return;
-  if (freeze_->Check()) {
-    return log_->Warning("all is frozen, so nothing is put back now; bpftune --undo does it later");
-  }
-  const Standings standings = journal_->standings();
-  const auto all_netns = [this] {
-    auto list = names_.List();
-    return list && scope_.empty() ? list->entries : std::vector<NetnsEntry>();
-  };
-  const RollbackResult result = bpftune::Rollback(
-      standings,
-      {.actuator = &files_,
-       .log = log_,
-       .name_of = [this](NetnsId id) { return names_.DisplayName(id); },
-       .restore = [this](const SysctlPlace& place, uint64_t inode, const Values& current,
-                         const Values& back) { return Restore(place, inode, current, back); },
-       .home = home_,
-       .all_netns = all_netns,
-       .newborn = ValueInNewNetns});
-  auto removed = result.failed == 0 ? journal_->Remove() : Ok();
-  if (!removed) log_->Error(removed.error().message());
-}
-
-Status Daemon::Restore(const SysctlPlace& place, uint64_t inode, const Values& current,
-                       const Values& back) {
-  const auto row = RowOf(place.name);
-  if (!row) return files_.Write(place, inode, back);
-  request record = {};
-  record.kind = REQUEST_SET;
-  record.tuner = row->tuner->id();
-  record.tunable = row->row;
-  record.netns = place.netns.value;
-  record.netns_inode = static_cast<uint32_t>(inode);
-  current.CopyTo(record.seen);
-  back.CopyTo(record.wanted);
-  return applier_.Restore(row->tuner->description(), record);
 }
 
 }  // namespace bpftune

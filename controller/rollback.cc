@@ -27,14 +27,15 @@ class Run {
 
  private:
   void GoBackInHeirs(const SysctlPlace& parent, const Standing& standing) {
-    // It may be a coincidence, or the container's own choice, where the kernel does not copy it.
-    const auto born_with = edges_.newborn(parent.name);
-    if (!born_with || *born_with != standing.last) return;
+    auto ours = edges_.actuator->Read(parent, standing.inode);
+    if (!ours || *ours == standing.baseline || !standing.IsOurs(*ours)) return;
+    // Where the kernel does not copy it, the same value is a coincidence, or somebody's choice.
+    if (edges_.newborn(parent.name) != *ours) return;
     for (const NetnsEntry& netns : edges_.all_netns()) {
       const SysctlPlace place{netns.id, parent.name};
       if (standings_.contains(place)) continue;
       auto current = edges_.actuator->Read(place, netns.inode);
-      if (!current || *current != standing.last) continue;
+      if (!current || *current != *ours) continue;
       Restore(place, netns.inode, *current, standing.baseline);
     }
   }

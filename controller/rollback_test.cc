@@ -145,12 +145,21 @@ TEST_F(HeirTest, OneWithAnotherValueIsLeftAlone) {
 }
 
 TEST_F(HeirTest, WhereTheKernelHandsNothingDownTheSameValueIsACoincidence) {
-  newborn = kFirst;
-  EXPECT_EQ(1U, Go().restored);
-  EXPECT_EQ(kOurs, In(kRed));
-  newborn = std::nullopt;
-  EXPECT_EQ(0U, Go().restored);
-  EXPECT_EQ(kOurs, In(kRed));
+  for (const std::optional<Values>& born_with : {std::optional(kFirst), std::optional<Values>()}) {
+    Wrote(kHome, kOurs);
+    newborn = born_with;
+    EXPECT_EQ(1U, Go().restored);
+    EXPECT_EQ(kOurs, In(kRed));
+  }
+}
+
+TEST_F(HeirTest, WhatCountsIsTheValueThatTheParentReallyGot) {
+  const Values wanted = Three(4096, 131072, 5242880);  // died before it was written
+  Standing& home = standings[{kHome, kRmem}];
+  home.last = wanted;
+  home.in_flight = true;
+  EXPECT_EQ(2U, Go().restored);
+  EXPECT_EQ(kFirst, In(kRed));
 }
 
 TEST_F(HeirTest, OneThatWeTunedHasABaselineOfItsOwn) {

@@ -2,9 +2,11 @@
 // What the daemon has changed goes back: after it was killed, as it ends, and by the next one; and
 // what it has not changed stays, in a dry run and while it is frozen.
 
+#include <bpf/bpf.h>
 #include <gtest/gtest.h>
 #include <stdlib.h>
 
+#include <algorithm>
 #include <chrono>
 #include <filesystem>
 #include <fstream>
@@ -12,9 +14,11 @@
 #include <string>
 #include <vector>
 
+#include "bpf/common/state_abi.h"
 #include "testing/netns_harness/daemon.h"
 #include "testing/netns_harness/expect.h"
 #include "testing/objects/asker.h"
+#include "testing/objects/held_objects.h"
 #include "testing/objects/tuner_folder.h"
 #include "testing/privilege.h"
 #include "testing/scenarios/administrator.h"
@@ -229,6 +233,34 @@ TEST_F(UndoTest, NothingIsChangedWhileTheFreezeFileIsThere) {
   std::filesystem::remove(freeze);
   ASSERT_TRUE(daemon.WaitForLine("/freeze' was removed: tuning goes on", 10s));
   Change(daemon, *a_, kAskOutput, kAfter);
+}
+
+TEST_F(UndoTest, PausedTunerChangesNothing) {
+  ASSERT_OK_AND_ASSIGN(Daemon daemon, Start());
+  ASSERT_OK_AND_ASSIGN(HeldObjects held, HeldObjects::Of(daemon.pid()));
+  ASSERT_OK_AND_ASSIGN(UniqueFd control, held.Map(MAP_CONTROL));
+  const auto pause_all = [&](uint32_t paused) {
+    const tuner_control value = {.paused = paused, .observe = 0, .strategy = 0, .reserved = 0};
+    for (uint32_t tuner = 0; tuner < TUNERS_MAX; ++tuner) {
+      ASSERT_EQ(bpf_map_update_elem(control.get(), &tuner, &value, BPF_ANY), 0);
+    }
+  };
+  pause_all(1);
+  Ask(daemon, *a_, kAskOutput, kAfter);
+  EXPECT_TRUE(daemon.WaitForLine("was not changed to \\(2097152\\): tuner 'ask' is paused", 10s));
+  EXPECT_EQ(ValueOf(*a_, kOutput), kBefore);
+  pause_all(0);
+  Change(daemon, *a_, kAskOutput, kAfter);
+}
+
+TEST_F(UndoTest, TooManyChangesWithinAMinuteAreRefused) {
+  ASSERT_OK_AND_ASSIGN(Daemon daemon, Start({"--changes-per-minute", "2"}));
+  Change(daemon, *a_, kAskOutput, "1500000");
+  Change(daemon, *a_, kAskOutput, kAfter);
+  Ask(daemon, *a_, kAskOutput, "2500000");
+  EXPECT_TRUE(daemon.WaitForLine("it was changed 2 times within a minute already", 10s));
+  EXPECT_EQ(ValueOf(*a_, kOutput), kAfter);
+  Change(daemon, *b_, kAskOutput, kAfter);  // another place
 }
 
 TEST_F(UndoTest, WithoutAPlaceForTheJournalItDoesNotStart) {
