@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
+#pragma once
+
+/*
+ * What tcp_listen remembers, and what it decides at the end of a sweep: one
+ * move per tunable and namespace. The arithmetic is in tcp_listen_logic.h.
+ * Include behind TUNER_DEFINE.
+ */
+#include "bpf/common/propose.bpf.h"
+#include "bpf/common/pure/learning.h"
+#include "bpf/common/pure/peak.h"
+#include "bpf/tuners/tcp_listen_logic.h"
+
+#define SECOND_NS 1000000000ULL
+
+/* Half of a need is forgotten in this time. */
+const volatile __u64 cfg_need_half_life_ns = 600 * SECOND_NS;
+/* A value comes down when its upper half was not needed for so long. */
+const volatile __u64 cfg_unneeded_ns = 600 * SECOND_NS;
+/* Moves further apart than this say nothing about each other. */
+const volatile __u64 cfg_learning_horizon_ns = 3600 * SECOND_NS;
+
+/* The listeners. Key: socket; `asked` written by listen(), the rest by the
+ * sweep; goes with the socket. Without memory for it, the listener is not
+ * seen. */
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct listener);
+} listeners SEC(".maps");
+
+/* Where connections arrive; port 0 stands for the whole namespace. */
+struct place {
+	__u64 netns;
+	__u32 port;
+	__u32 reserved;
+};
+
+/* Place -> handshakes completed there (port 0: 1). Written by socket-ops,
+ * atomically. Full: the place longest without arrivals is forgotten. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, STATE_MAX_ENTRIES);
+	__type(key, struct place);
+	__type(value, __u64);
+} arrivals SEC(".maps");
+
+/* Something has arrived or begun to listen since the last sweep. */
+__u32 news;
+
+/* What was learned about one tunable in one namespace. */
+struct listening {
+	struct learning_step step;
+	struct peak need;
+	__u64 needed_ns; /* when the upper half was last needed */
+	__s64 seen;
+	__u32 sequence;
+	__u32 netns_inode;
+	struct listen_demand demand;
+};
+
+/* Key: namespace and tunable. Written by the sweep and the decay only. When it
+ * is full (counted), further namespaces are not tuned. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, STATE_MAX_ENTRIES);
+	__type(key, struct state_key);
+	__type(value, struct listening);
+} learning SEC(".maps");
+
+/* The sweep under way. Only the daemon's thread runs it. */
+#define TOUCHED_MAX 64 /* further namespaces get their turn in the next sweep */
+struct {
+	__u64 number;
+	__u32 touched;
+	__u32 waiting; /* listeners to look at again soon */
+	__u32 kept;    /* tunables that were raised and are still needed */
+	struct state_key keys[TOUCHED_MAX];
+} sweep;
+
+struct listening blank_listening; /* too large for the stack */
+
+/* What was learned about {namespace, tunable}, its demand reset once a sweep.
+ * NULL when there is none and none is `wanted`, or no room. */
+static __always_inline struct listening *listening_of(const struct state_key *key, __u32 inode,
+						      bool wanted)
+{
+	struct listening *l = bpf_map_lookup_elem(&learning, key);
+
+	if (!l && wanted) {
+		if (bpf_map_update_elem(&learning, key, &blank_listening, BPF_NOEXIST))
+			count(COUNT_STATE_FULL);
+		l = bpf_map_lookup_elem(&learning, key);
+	}
+	if (!l || l->demand.sweep == sweep.number)
+		return l;
+	if (sweep.touched >= TOUCHED_MAX)
+		return NULL;
+	sweep.keys[sweep.touched & (TOUCHED_MAX - 1)] = *key;
+	sweep.touched++;
+	l->netns_inode = inode;
+	l->demand = blank_listening.demand;
+	l->demand.sweep = sweep.number;
+	return l;
+}
+
+/* A request for another value, to be completed and sent; NULL: not now. */
+static __always_inline struct request *propose_backlog(const struct state_key *key,
+						       struct listening *l, __u16 scenario,
+						       __u64 target)
+{
+	struct request *request = propose(key, &l->sequence, scenario);
+
+	if (!request)
+		return NULL;
+	request->netns_inode = l->netns_inode;
+	request->mask = 1;
+	request->seen[0] = l->seen;
+	request->wanted[0] = target;
+	return request;
+}
+
+static __always_inline void decide_raise(const struct state_key *key, struct listening *l,
+					 __u64 now)
+{
+	__u64 pressure = sample_value(SAMPLE_TCP_MEM_PRESSURE);
+	struct listen_demand *demand = &l->demand;
+	struct request *request;
+	__u64 target;
+
+	target = raised_backlog(l->seen, demand, backlog_ceiling(pressure, tuner_page_bytes));
+	if (!target) {
+		count(COUNT_HELD_CEILING);
+		return;
+	}
+	if (sample_value(SAMPLE_TCP_MEM_USED) >= pressure) {
+		count(COUNT_HELD_MEMORY);
+		return;
+	}
+	request = propose_backlog(key, l, demand->scenario, target);
+	if (!request)
+		return;
+	request->evidence[0] = demand->port;
+	request->evidence[1] = demand->numbers[0];
+	request->evidence[2] = demand->numbers[1];
+	request->evidence[3] = demand->limited;
+	request_send(request, RING_QUIET);
+	learning_step_move(&l->step, now, 1, cfg_learning_horizon_ns);
+}
+
+/* A global function: the verifier checks it once, for any index, rather than
+ * anew in each turn of the loop. */
+__noinline int decide(__u32 index)
+{
+	struct state_key key = sweep.keys[index & (TOUCHED_MAX - 1)];
+	struct listening *l = bpf_map_lookup_elem(&learning, &key);
+	struct published *published = bpf_map_lookup_elem(&tuner_published, &key);
+	__u64 now = bpf_ktime_get_ns();
+
+	if (!l)
+		return 0;
+	peak_note(&l->need, now, l->demand.need_of_any, cfg_need_half_life_ns);
+	if (l->demand.need_of_any > (__u64)l->seen / 2)
+		l->needed_ns = now;
+	if (published && l->seen > published->baseline[0])
+		sweep.kept++;
+	if (!l->demand.limited)
+		return 0;
+	if (is_yielded(key.netns, key.row))
+		count(COUNT_HELD_YIELDED);
+	else
+		decide_raise(&key, l, now);
+	return 0;
+}
+
+/* One step towards where we found it, when the upper half is not needed. */
+static __always_inline void come_down(const struct state_key *key_in_map, struct listening *l)
+{
+	struct state_key key = *key_in_map;
+	struct published *published = bpf_map_lookup_elem(&tuner_published, &key);
+	__u64 now = bpf_ktime_get_ns();
+	struct learning_step step;
+	struct request *request;
+	__u64 need, floor, target;
+
+	if (!published || !published->writes || published->last[0] <= published->baseline[0] ||
+	    now - l->needed_ns < cfg_unneeded_ns || is_yielded(key.netns, key.row))
+		return;
+	need = peak_now(&l->need, now, cfg_need_half_life_ns);
+	floor = max_u64(need, published->baseline[0]);
+	if (floor >= (__u64)published->last[0])
+		return;
+	step = l->step;
+	learning_step_move(&step, now, -1, cfg_learning_horizon_ns);
+	target = learning_step_apply(&step, published->last[0], floor, published->last[0]);
+	l->seen = published->last[0];
+	request = propose_backlog(&key, l, SCENARIO_BACKLOG_NOT_NEEDED, target);
+	if (!request)
+		return;
+	request->evidence[0] = (now - l->needed_ns) / SECOND_NS;
+	request->evidence[1] = need;
+	request->evidence[2] = published->baseline[0];
+	request_send(request, RING_QUIET);
+	l->step = step;
+}
