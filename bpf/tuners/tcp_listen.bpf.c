@@ -25,8 +25,8 @@
  * would make more queue into more latency: counted, not helped.
  * tcp_max_syn_backlog goes up when the requests have reached it and as many
  * handshakes are completed in a second as are under way. A flood of SYNs
- * completes none, so it raises neither. Both stay below what an eighth of TCP's
- * memory can hold. Down they go step by step to where we found them, when
+ * completes none, so it raises neither. Both stay below what a quarter of
+ * TCP's memory can hold. Down they go step by step to where we found them, when
  * nothing has asked for or used the upper half for ten minutes.
  *
  * What cannot be known. Of a queue that overflows and is empty again between
@@ -50,7 +50,7 @@ TUNER_DEFINE(TCP_LISTEN, "tcp_listen", "lets as many connections wait as applica
 
 #define BEAT_FAST_MS 100   /* while a queue is more than half full */
 #define BEAT_BUSY_MS 1000  /* while connections arrive */
-#define BEAT_KEEP_MS 30000 /* while a listener needs what was raised for it */
+#define BEAT_KEEP_MS 30000 /* while a value is raised, or should be */
 
 /* ---- seeing listeners and arrivals --------------------------------------- */
 

@@ -47,7 +47,7 @@ struct {
 } arrivals SEC(".maps");
 
 /* Something has arrived or begun to listen since the last sweep. */
-__u32 news;
+volatile __u32 news;
 
 /* What was learned about one tunable in one namespace. */
 struct listening {
@@ -76,9 +76,9 @@ struct {
 	__u64 number;
 	__u32 touched;
 	__u32 waiting; /* listeners to look at again soon */
-	__u32 kept;    /* tunables that were raised and are still needed */
+	__u32 kept;    /* tunables that are raised, or should be */
 	struct state_key keys[TOUCHED_MAX];
-} sweep;
+} sweep = {.number = 1}; /* that of a blank demand is 0 */
 
 struct listening blank_listening; /* too large for the stack */
 
@@ -164,7 +164,7 @@ __noinline int decide(__u32 index)
 	peak_note(&l->need, now, l->demand.need_of_any, cfg_need_half_life_ns);
 	if (l->demand.need_of_any > (__u64)l->seen / 2)
 		l->needed_ns = now;
-	if (published && l->seen > published->baseline[0])
+	if (l->demand.limited || (published && l->seen > published->baseline[0]))
 		sweep.kept++;
 	if (!l->demand.limited)
 		return 0;

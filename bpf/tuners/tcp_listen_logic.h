@@ -80,14 +80,14 @@ PURE __u64 syn_limit(const struct listen_look *look)
 	return look->max_syn_backlog - look->max_syn_backlog / 4;
 }
 
-/* tcp_max_syn_backlog is at its limit, within an eighth: the number swings
- * while handshakes end. With SYN cookies the kernel does not use it. A listener
- * that admits fewer by its own backlog is limited by that. */
-PURE __u8 syn_queue_is_full(const struct listen_look *look)
+/* SYNs are dropped because of the handshakes under way, or were a moment ago:
+ * the number swings by an eighth while some end. With SYN cookies it has no
+ * limit. */
+PURE __u8 requests_are_full(const struct listen_look *look)
 {
-	__u64 limit = syn_limit(look);
+	__u64 limit = min_u64(syn_limit(look), look->most);
 
-	return !look->syncookies && look->requests >= limit - limit / 8 && look->most > limit;
+	return !look->syncookies && look->requests >= limit - limit / 8;
 }
 
 /* Does a listener's backlog leave somaxconn as what limits it? `most` below it
@@ -154,9 +154,10 @@ PURE void judge_syn_queue(struct listener *l, const struct listen_look *look,
 	}
 	found->syn_lost = l->window_lost;
 	found->syn_completed = min_u64(sat_sub(look->completed, l->window_completed), 0xffffffff);
-	if (found->syn_lost && syn_queue_is_full(look)) {
-		found->syn_full = found->syn_completed >= look->requests;
-		found->flooded = !found->syn_full;
+	if (found->syn_lost && requests_are_full(look)) {
+		found->flooded = found->syn_completed < look->requests;
+		/* Else the listener's own backlog is the lower limit. */
+		found->syn_full = !found->flooded && look->most > syn_limit(look);
 	}
 	l->window_ns = look->now_ns;
 	l->window_completed = look->completed;
@@ -180,7 +181,7 @@ PURE struct listen_finding judge_listener(struct listener *l, const struct liste
 		l->window_ns = look->now_ns;
 		dropped = 0;
 	}
-	if (dropped && syn_queue_is_full(look)) {
+	if (dropped && requests_are_full(look)) {
 		l->window_lost = sat_add(l->window_lost, dropped);
 		dropped = 0;
 	}
@@ -205,12 +206,12 @@ struct listen_demand {
 	__u8 reserved[7];
 };
 
-/* The most that memory allows: connections waiting to be accepted may take an
- * eighth of what TCP may take before the kernel speaks of pressure. 0 pages
+/* The most that memory allows: connections waiting to be accepted may take a
+ * quarter of what TCP may take before the kernel speaks of pressure. 0 pages
  * (not known): no raise at all. */
 PURE __u64 backlog_ceiling(__u64 pressure_pages, __u64 page_bytes)
 {
-	return min_u64(sat_mul(pressure_pages, page_bytes) / 8 / WAITING_BYTES, BACKLOG_MOST);
+	return min_u64(sat_mul(pressure_pages, page_bytes) / 4 / WAITING_BYTES, BACKLOG_MOST);
 }
 
 #define BACKLOG_ROUNDING 64ULL

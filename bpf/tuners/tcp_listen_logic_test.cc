@@ -141,6 +141,14 @@ TEST_F(SynQueueTest, FullOfHandshakesThatAreNotIsAFlood) {
   EXPECT_FALSE(found.syn_full || found.overflowed);
 }
 
+TEST_F(SynQueueTest, FloodOfABusyListenerIsNotTakenForAnOverflow) {
+  look_.max_syn_backlog = 1024;  // the backlog of 128 is the lower limit
+  const listen_finding found = Second(128, 120, 100000);
+  EXPECT_TRUE(found.flooded);
+  EXPECT_FALSE(found.syn_full || found.overflowed || found.own_limit);
+  EXPECT_FALSE(Second(128, 500, 100000).overflowed);
+}
+
 TEST_F(SynQueueTest, IsNotTheReasonWhereItIsNotFullOrNotUsed) {
   EXPECT_FALSE(Second(41, 480, 200).syn_full) << "not full";
   look_.syncookies = 1;
@@ -159,9 +167,9 @@ TEST_F(SynQueueTest, OddLimitsDoNotWrap) {
   }
 }
 
-TEST(BacklogCeilingTest, IsWhatAnEighthOfTcpsMemoryHolds) {
+TEST(BacklogCeilingTest, IsWhatAQuarterOfTcpsMemoryHolds) {
   EXPECT_EQ(backlog_ceiling(0, 4096), 0U) << "not known: no raise";
-  EXPECT_EQ(backlog_ceiling(1024, 4096), 128U) << "a machine of 64 MiB";
+  EXPECT_EQ(backlog_ceiling(1024, 4096), 256U) << "a machine of 64 MiB";
   EXPECT_EQ(backlog_ceiling(1 << 20, 4096), 65535U);
   EXPECT_EQ(backlog_ceiling(UINT64_MAX, 65536), 65535U);
 }

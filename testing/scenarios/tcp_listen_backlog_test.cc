@@ -41,22 +41,22 @@ class ListenBacklog : public ::testing::Test {
 };
 
 TEST_F(ListenBacklog, ThatWasCutIsRaisedToWhatWasAskedForAndSaysWhoProfits) {
-  ASSERT_OK_AND_ASSIGN(Listener cut, Listen(8192));
+  ASSERT_OK_AND_ASSIGN(Listener cut, Listen(1000));
 
   ASSERT_TRUE(daemon().WaitForLine(OccurredIn(host(), kSomaxconn), kPatience));
   EXPECT_TRUE(daemon().WaitForLine(
       "^Due to need to increase max listen backlog change net.core.somaxconn\\(max\\) from "
-      "\\(128\\) -> \\(8192\\)",
+      "\\(128\\) -> \\(1000\\)",
       kPatience));
   EXPECT_TRUE(daemon().WaitForLine("^The application on port " +
                                        std::to_string(cut.address.port()) +
-                                       " asked listen\\(\\) for a backlog of 8192 and was given "
+                                       " asked listen\\(\\) for a backlog of 1000 and was given "
                                        "128\\. .* must listen again",
                                    kPatience));
 
   EXPECT_EQ(BacklogOf(cut), 128U);
-  ASSERT_EQ(listen(cut.socket.get(), 8192), 0);
-  EXPECT_EQ(BacklogOf(cut), 8192U);
+  ASSERT_EQ(listen(cut.socket.get(), 1000), 0);
+  EXPECT_EQ(BacklogOf(cut), 1000U);
 }
 
 TEST_F(ListenBacklog, ThatFitsOrAsksForWhateverThereIsChangesNothing) {

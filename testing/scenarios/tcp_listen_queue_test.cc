@@ -2,10 +2,14 @@
 // Accept queues that overflow, for reasons that net.core.somaxconn can help and others.
 
 #include <gtest/gtest.h>
+#include <poll.h>
 
 #include <chrono>
 #include <functional>
+#include <mutex>
+#include <stop_token>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -21,6 +25,31 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr int kBurst = 400;  // connections, three times what the queue holds
+
+// An application that accepts whatever waits at once, except during a burst.
+class PromptApplication {
+ public:
+  explicit PromptApplication(const Listener& listener)
+      : listener_(listener), thread_([this](const std::stop_token& stop) { Serve(stop); }) {}
+
+  void BurstFrom(const Endpoint& from) {
+    const std::lock_guard<std::mutex> lock(accepting_);
+    EXPECT_OK(BeginConnections(from, listener_.address, kBurst));
+  }
+
+ private:
+  void Serve(const std::stop_token& stop) {
+    while (!stop.stop_requested()) {
+      if (!WaitForEvents(listener_.socket.get(), POLLIN, 10ms)) continue;
+      const std::lock_guard<std::mutex> lock(accepting_);
+      AcceptAll(listener_);
+    }
+  }
+
+  const Listener& listener_;
+  std::mutex accepting_;
+  std::jthread thread_;
+};
 
 class ListenQueue : public ::testing::Test {
  protected:
@@ -40,14 +69,13 @@ class ListenQueue : public ::testing::Test {
   Daemon& daemon() { return daemon_.front(); }
   Endpoint at() { return Loopback(host()); }
 
-  // Bursts that are accepted at once, until `seen`, which may wait a little, is true.
+  // Bursts against an application that accepts promptly, until `seen`, which may wait a little, is
+  // true.
   bool BurstsUntil(const Listener& listener, const std::function<bool()>& seen) {
+    PromptApplication application(listener);
     for (int round = 0; round < 20; ++round) {
-      auto burst = BeginConnections(at(), listener.address, kBurst);
-      EXPECT_OK(burst);
-      AcceptAll(listener);
+      application.BurstFrom(at());
       if (seen()) return true;
-      AcceptAll(listener);
     }
     return false;
   }
