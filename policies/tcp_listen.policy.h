@@ -74,5 +74,5 @@
 	  "accept queues cannot be looked at; listen backlogs are not tuned") \
 	H(DECAY, "decay", HOOK_PERIODIC, 0, 30000,                            \
 	  "backlogs that nobody needs any more do not come down")             \
-	H(VISIT, "visit", HOOK_VISIT, 0, 0,                                   \
+	H(OLDER, "older", HOOK_VISIT, 0, 0,                                   \
 	  "listeners older than the daemon are not seen until they listen again")

@@ -127,7 +127,7 @@ int listen__sockops(struct bpf_sock_ops *ctx)
 
 /* Runs inside a namespace: listeners that have no storage yet. */
 SEC("?iter/tcp")
-int visit__iter_tcp(struct bpf_iter__tcp *ctx)
+int older__iter_tcp(struct bpf_iter__tcp *ctx)
 {
 	struct sock_common *skc = ctx->sk_common;
 
@@ -195,7 +195,7 @@ static __always_inline void want_somaxconn(const struct state_key *key, __u32 in
 	demand->need_of_any = max_u64(demand->need_of_any, found->need);
 	if (!found->cut && !found->overflowed)
 		return;
-	demand->limited++;
+	demand->numbers[2] = ++demand->limited;
 	if (found->need <= demand->need)
 		return;
 	demand->need = found->need;
@@ -219,14 +219,17 @@ static __always_inline void want_syn_backlog(const struct state_key *key, __u32 
 	l->seen = look->max_syn_backlog;
 	demand = &l->demand;
 	demand->need_of_any = max_u64(demand->need_of_any, 2ULL * look->requests);
-	if (!found->syn_full || need <= demand->need)
+	if (!found->syn_full)
+		return;
+	demand->limited++;
+	if (need <= demand->need)
 		return;
 	demand->need = need;
-	demand->limited = found->syn_completed;
 	demand->port = port;
 	demand->scenario = SCENARIO_SYN_QUEUE_FULL;
 	demand->numbers[0] = look->requests;
 	demand->numbers[1] = found->syn_lost;
+	demand->numbers[2] = found->syn_completed;
 }
 
 static __always_inline void sweep_listener(struct sock *sk, struct listener *listener)
@@ -306,7 +309,7 @@ int sweep__listeners(struct bpf_iter__bpf_sk_storage_map *ctx)
 /* ---- coming down --------------------------------------------------------- */
 
 SEC("?iter/bpf_map_elem")
-int decay__learning(struct bpf_iter__bpf_map_elem *ctx)
+int decay__backlogs(struct bpf_iter__bpf_map_elem *ctx)
 {
 	struct state_key *key_in_map = ctx->key;
 	struct listening *l = ctx->value;

@@ -38,10 +38,11 @@ struct place {
 };
 
 /* Place -> handshakes completed there (port 0: 1). Written by socket-ops,
- * atomically. Full: the place longest without arrivals is forgotten. */
+ * atomically. Full: a place long without arrivals is forgotten, and counted
+ * anew. Allocated at once, 90 bytes an entry. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, STATE_MAX_ENTRIES);
+	__uint(max_entries, 2048);
 	__type(key, struct place);
 	__type(value, __u64);
 } arrivals SEC(".maps");
@@ -68,7 +69,7 @@ struct {
 	__uint(max_entries, STATE_MAX_ENTRIES);
 	__type(key, struct state_key);
 	__type(value, struct listening);
-} learning SEC(".maps");
+} backlogs SEC(".maps");
 
 /* The sweep under way. Only the daemon's thread runs it. */
 #define TOUCHED_MAX 64 /* further namespaces get their turn in the next sweep */
@@ -87,12 +88,12 @@ struct listening blank_listening; /* too large for the stack */
 static __always_inline struct listening *listening_of(const struct state_key *key, __u32 inode,
 						      bool wanted)
 {
-	struct listening *l = bpf_map_lookup_elem(&learning, key);
+	struct listening *l = bpf_map_lookup_elem(&backlogs, key);
 
 	if (!l && wanted) {
-		if (bpf_map_update_elem(&learning, key, &blank_listening, BPF_NOEXIST))
+		if (bpf_map_update_elem(&backlogs, key, &blank_listening, BPF_NOEXIST))
 			count(COUNT_STATE_FULL);
-		l = bpf_map_lookup_elem(&learning, key);
+		l = bpf_map_lookup_elem(&backlogs, key);
 	}
 	if (!l || l->demand.sweep == sweep.number)
 		return l;
@@ -145,7 +146,7 @@ static __always_inline void decide_raise(const struct state_key *key, struct lis
 	request->evidence[0] = demand->port;
 	request->evidence[1] = demand->numbers[0];
 	request->evidence[2] = demand->numbers[1];
-	request->evidence[3] = demand->limited;
+	request->evidence[3] = demand->numbers[2];
 	request_send(request, RING_QUIET);
 	learning_step_move(&l->step, now, 1, cfg_learning_horizon_ns);
 }
@@ -155,7 +156,7 @@ static __always_inline void decide_raise(const struct state_key *key, struct lis
 __noinline int decide(__u32 index)
 {
 	struct state_key key = sweep.keys[index & (TOUCHED_MAX - 1)];
-	struct listening *l = bpf_map_lookup_elem(&learning, &key);
+	struct listening *l = bpf_map_lookup_elem(&backlogs, &key);
 	struct published *published = bpf_map_lookup_elem(&tuner_published, &key);
 	__u64 now = bpf_ktime_get_ns();
 

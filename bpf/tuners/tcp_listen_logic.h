@@ -201,9 +201,9 @@ struct listen_demand {
 	__u32 limited;	/* listeners held back */
 	__u16 port;	/* of the one with the largest need ... */
 	__u16 scenario; /* ... and what was seen of it */
-	__u32 numbers[2]; /* of that scenario */
+	__u32 numbers[3]; /* for that scenario's words */
 	__u8 exact;	/* it asked for that number: no guess */
-	__u8 reserved[7];
+	__u8 reserved[3];
 };
 
 /* The most that memory allows: connections waiting to be accepted may take a
