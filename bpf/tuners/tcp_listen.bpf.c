@@ -185,17 +185,21 @@ static __always_inline void want_somaxconn(const struct state_key *key, __u32 in
 					   const struct listen_look *look,
 					   const struct listen_finding *found)
 {
-	struct listening *l = listening_of(key, inode, found->cut || found->overflowed);
+	bool wanted = found->cut || found->overflowed;
+	struct listening *l = listening_of(key, wanted);
 	struct listen_demand *demand;
 
 	if (!l)
 		return;
+	l->netns_inode = inode;
 	l->seen = look->somaxconn;
-	demand = &l->demand;
-	demand->need_of_any = max_u64(demand->need_of_any, found->need);
-	if (!found->cut && !found->overflowed)
+	note_need(l, key, look->now_ns, found->need);
+	if (!wanted)
 		return;
-	demand->numbers[2] = ++demand->limited;
+	demand = demand_of(l, key, look->now_ns);
+	if (!demand)
+		return;
+	demand->numbers[2]++; /* listeners held back */
 	if (found->need <= demand->need)
 		return;
 	demand->need = found->need;
@@ -210,19 +214,19 @@ static __always_inline void want_syn_backlog(const struct state_key *key, __u32 
 					     const struct listen_look *look,
 					     const struct listen_finding *found)
 {
-	struct listening *l = listening_of(key, inode, found->syn_full);
-	struct listen_demand *demand;
+	struct listening *l = listening_of(key, found->syn_full);
 	__u64 need = sat_add(look->requests, found->syn_lost);
+	struct listen_demand *demand;
 
 	if (!l)
 		return;
+	l->netns_inode = inode;
 	l->seen = look->max_syn_backlog;
-	demand = &l->demand;
-	demand->need_of_any = max_u64(demand->need_of_any, 2ULL * look->requests);
+	note_need(l, key, look->now_ns, 2ULL * look->requests);
 	if (!found->syn_full)
 		return;
-	demand->limited++;
-	if (need <= demand->need)
+	demand = demand_of(l, key, look->now_ns);
+	if (!demand || need <= demand->need)
 		return;
 	demand->need = need;
 	demand->port = port;

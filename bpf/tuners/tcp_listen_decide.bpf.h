@@ -17,6 +17,8 @@
 const volatile __u64 cfg_need_half_life_ns = 600 * SECOND_NS;
 /* A value comes down when its upper half was not needed for so long. */
 const volatile __u64 cfg_unneeded_ns = 600 * SECOND_NS;
+/* After a raise could not be made: for as long others come first. */
+const volatile __u64 cfg_held_ns = 60 * SECOND_NS;
 /* Moves further apart than this say nothing about each other. */
 const volatile __u64 cfg_learning_horizon_ns = 3600 * SECOND_NS;
 
@@ -55,14 +57,16 @@ struct listening {
 	struct learning_step step;
 	struct peak need;
 	__u64 needed_ns; /* when the upper half was last needed */
+	__u64 held_until_ns;
 	__s64 seen;
 	__u32 sequence;
 	__u32 netns_inode;
 	struct listen_demand demand;
 };
 
-/* Key: namespace and tunable. Written by the sweep and the decay only. When it
- * is full (counted), further namespaces are not tuned. */
+/* Key: namespace and tunable. Written by the sweep and the decay only; forgotten
+ * when nothing was raised or needed for long. When it is full (counted),
+ * further namespaces are not tuned. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -83,28 +87,46 @@ struct {
 
 struct listening blank_listening; /* too large for the stack */
 
-/* What was learned about {namespace, tunable}, its demand reset once a sweep.
- * NULL when there is none and none is `wanted`, or no room. */
-static __always_inline struct listening *listening_of(const struct state_key *key, __u32 inode,
-						      bool wanted)
+/* What was learned about {namespace, tunable}; NULL when there is none and none
+ * is `wanted`, or no room. */
+static __always_inline struct listening *listening_of(const struct state_key *key, bool wanted)
 {
 	struct listening *l = bpf_map_lookup_elem(&backlogs, key);
 
-	if (!l && wanted) {
-		if (bpf_map_update_elem(&backlogs, key, &blank_listening, BPF_NOEXIST))
-			count(COUNT_STATE_FULL);
-		l = bpf_map_lookup_elem(&backlogs, key);
-	}
-	if (!l || l->demand.sweep == sweep.number)
+	if (l || !wanted)
 		return l;
-	if (sweep.touched >= TOUCHED_MAX)
+	if (bpf_map_update_elem(&backlogs, key, &blank_listening, BPF_NOEXIST))
+		count(COUNT_STATE_FULL);
+	return bpf_map_lookup_elem(&backlogs, key);
+}
+
+/* What a listener needs, held back or not, so that it is not taken away. */
+static __always_inline void note_need(struct listening *l, const struct state_key *key, __u64 now,
+				      __u64 need)
+{
+	struct published *published = bpf_map_lookup_elem(&tuner_published, key);
+
+	peak_note(&l->need, now, need, cfg_need_half_life_ns);
+	if (need > (__u64)l->seen / 2)
+		l->needed_ns = now;
+	sweep.kept += published && l->seen > published->baseline[0];
+}
+
+/* Where to gather what is wanted of {namespace, tunable} in this sweep; NULL
+ * when it is not its turn. */
+static __always_inline struct listen_demand *demand_of(struct listening *l,
+						       const struct state_key *key, __u64 now)
+{
+	sweep.kept++;
+	if (l->demand.sweep == sweep.number)
+		return &l->demand;
+	if (now < l->held_until_ns || sweep.touched >= TOUCHED_MAX)
 		return NULL;
 	sweep.keys[sweep.touched & (TOUCHED_MAX - 1)] = *key;
 	sweep.touched++;
-	l->netns_inode = inode;
 	l->demand = blank_listening.demand;
 	l->demand.sweep = sweep.number;
-	return l;
+	return &l->demand;
 }
 
 /* A request for another value, to be completed and sent; NULL: not now. */
@@ -123,32 +145,14 @@ static __always_inline struct request *propose_backlog(const struct state_key *k
 	return request;
 }
 
-static __always_inline void decide_raise(const struct state_key *key, struct listening *l,
-					 __u64 now)
+/* Why there is no raise to `target` now; the row of a counter, 0: there is. */
+static __always_inline __u32 held_back(const struct state_key *key, __u64 target, __u64 pressure)
 {
-	__u64 pressure = sample_value(SAMPLE_TCP_MEM_PRESSURE);
-	struct listen_demand *demand = &l->demand;
-	struct request *request;
-	__u64 target;
-
-	target = raised_backlog(l->seen, demand, backlog_ceiling(pressure, tuner_page_bytes));
-	if (!target) {
-		count(COUNT_HELD_CEILING);
-		return;
-	}
-	if (sample_value(SAMPLE_TCP_MEM_USED) >= pressure) {
-		count(COUNT_HELD_MEMORY);
-		return;
-	}
-	request = propose_backlog(key, l, demand->scenario, target);
-	if (!request)
-		return;
-	request->evidence[0] = demand->port;
-	request->evidence[1] = demand->numbers[0];
-	request->evidence[2] = demand->numbers[1];
-	request->evidence[3] = demand->numbers[2];
-	request_send(request, RING_QUIET);
-	learning_step_move(&l->step, now, 1, cfg_learning_horizon_ns);
+	if (is_yielded(key->netns, key->row))
+		return COUNT_HELD_YIELDED;
+	if (!target)
+		return COUNT_HELD_CEILING;
+	return sample_value(SAMPLE_TCP_MEM_USED) >= pressure ? COUNT_HELD_MEMORY : 0;
 }
 
 /* A global function: the verifier checks it once, for any index, rather than
@@ -157,22 +161,32 @@ __noinline int decide(__u32 index)
 {
 	struct state_key key = sweep.keys[index & (TOUCHED_MAX - 1)];
 	struct listening *l = bpf_map_lookup_elem(&backlogs, &key);
-	struct published *published = bpf_map_lookup_elem(&tuner_published, &key);
+	__u64 pressure = sample_value(SAMPLE_TCP_MEM_PRESSURE);
 	__u64 now = bpf_ktime_get_ns();
+	struct listen_demand *demand;
+	struct request *request;
+	__u64 target;
+	__u32 held;
 
 	if (!l)
 		return 0;
-	peak_note(&l->need, now, l->demand.need_of_any, cfg_need_half_life_ns);
-	if (l->demand.need_of_any > (__u64)l->seen / 2)
-		l->needed_ns = now;
-	if (l->demand.limited || (published && l->seen > published->baseline[0]))
-		sweep.kept++;
-	if (!l->demand.limited)
+	demand = &l->demand;
+	target = raised_backlog(l->seen, demand, backlog_ceiling(pressure, tuner_page_bytes));
+	held = held_back(&key, target, pressure);
+	if (held) {
+		count(held);
+		l->held_until_ns = now + cfg_held_ns;
 		return 0;
-	if (is_yielded(key.netns, key.row))
-		count(COUNT_HELD_YIELDED);
-	else
-		decide_raise(&key, l, now);
+	}
+	request = propose_backlog(&key, l, demand->scenario, target);
+	if (!request)
+		return 0;
+	request->evidence[0] = demand->port;
+	request->evidence[1] = demand->numbers[0];
+	request->evidence[2] = demand->numbers[1];
+	request->evidence[3] = demand->numbers[2];
+	request_send(request, RING_QUIET);
+	learning_step_move(&l->step, now, 1, cfg_learning_horizon_ns);
 	return 0;
 }
 
@@ -186,8 +200,12 @@ static __always_inline void come_down(const struct state_key *key_in_map, struct
 	struct request *request;
 	__u64 need, floor, target;
 
-	if (!published || !published->writes || published->last[0] <= published->baseline[0] ||
-	    now - l->needed_ns < cfg_unneeded_ns || is_yielded(key.netns, key.row))
+	if (!published || published->last[0] <= published->baseline[0]) {
+		if (now - l->needed_ns >= cfg_learning_horizon_ns)
+			bpf_map_delete_elem(&backlogs, &key);
+		return;
+	}
+	if (now - l->needed_ns < cfg_unneeded_ns || is_yielded(key.netns, key.row))
 		return;
 	need = peak_now(&l->need, now, cfg_need_half_life_ns);
 	floor = max_u64(need, published->baseline[0]);

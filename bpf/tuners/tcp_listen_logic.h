@@ -195,15 +195,13 @@ PURE struct listen_finding judge_listener(struct listener *l, const struct liste
 
 /* What the listeners of a namespace want of one tunable, in one sweep. */
 struct listen_demand {
-	__u64 sweep; /* which one; if another, everything below is stale */
-	__u64 need_of_any;
-	__u64 need;	/* largest of those held back */
-	__u32 limited;	/* listeners held back */
-	__u16 port;	/* of the one with the largest need ... */
-	__u16 scenario; /* ... and what was seen of it */
-	__u32 numbers[3]; /* for that scenario's words */
-	__u8 exact;	/* it asked for that number: no guess */
-	__u8 reserved[3];
+	__u64 sweep;	  /* which one; if another, everything below is stale */
+	__u64 need;	  /* largest of those held back ... */
+	__u16 port;	  /* ... and whose that is ... */
+	__u16 scenario;	  /* ... and what was seen of it */
+	__u32 numbers[3]; /* for the words of that scenario */
+	__u8 exact;	  /* it asked for that number: no guess */
+	__u8 reserved[7];
 };
 
 /* The most that memory allows: connections waiting to be accepted may take a
