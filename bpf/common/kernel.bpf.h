@@ -39,9 +39,15 @@ struct ns_common {
 	unsigned int inum;
 };
 
+struct netns_core {
+	int sysctl_somaxconn;
+};
+
 struct netns_ipv4 {
 	int sysctl_tcp_wmem[3];
 	int sysctl_tcp_rmem[3];
+	int sysctl_max_syn_backlog;
+	__u8 sysctl_tcp_syncookies; /* an int before 5.13: read as a field */
 };
 
 /* net_cookie: u64 and set at creation since 5.12 (3d368ab87cf6); before that
@@ -50,12 +56,17 @@ struct net {
 	__u64 net_cookie;
 	struct list_head list; /* of all; under RCU */
 	struct ns_common ns;
+	struct netns_core core;
 	struct netns_ipv4 ipv4;
 };
 
 typedef struct {
 	struct net *net;
 } possible_net_t;
+
+typedef struct {
+	int counter;
+} atomic_t;
 
 struct in6_addr {
 	union {
@@ -65,6 +76,7 @@ struct in6_addr {
 
 struct sock_common {
 	__be32 skc_daddr;
+	__u16 skc_num; /* local port */
 	unsigned short skc_family;
 	volatile unsigned char skc_state;
 	possible_net_t skc_net;
@@ -77,6 +89,9 @@ struct sock {
 	int sk_sndbuf;
 	int sk_wmem_queued;
 	int sk_rcvlowat;
+	atomic_t sk_drops;
+	__u32 sk_ack_backlog;	  /* a listener's connections not yet accepted */
+	__u32 sk_max_ack_backlog; /* more than so many is too many */
 	__u8 sk_userlocks : 4; /* a whole byte in some versions: read as a field */
 };
 
@@ -84,7 +99,16 @@ struct tcp_options_received {
 	__u16 rcv_wscale : 4;
 };
 
+struct request_sock_queue {
+	atomic_t qlen; /* handshakes under way */
+};
+
+struct inet_connection_sock {
+	struct request_sock_queue icsk_accept_queue;
+};
+
 struct tcp_sock {
+	struct inet_connection_sock inet_conn;
 	struct tcp_options_received rx_opt;
 	__u64 bytes_received;
 	__u64 bytes_acked;
@@ -111,7 +135,16 @@ struct nsproxy {
 	struct net *net_ns;
 };
 
+#ifdef __TARGET_ARCH_x86
+struct pt_regs {
+	unsigned long si;
+	unsigned long orig_ax;
+	unsigned long cs; /* 16 bits and others behind them from 6.9 */
+};
+#endif
+
 struct task_struct {
+	void *stack;
 	int tgid;
 	char comm[16];
 	struct nsproxy *nsproxy;
@@ -196,6 +229,7 @@ enum {
 	BPF_MAP_TYPE_HASH = 1,
 	BPF_MAP_TYPE_ARRAY = 2,
 	BPF_MAP_TYPE_PERCPU_ARRAY = 6,
+	BPF_MAP_TYPE_LRU_HASH = 9,
 	BPF_MAP_TYPE_SK_STORAGE = 24,
 	BPF_MAP_TYPE_RINGBUF = 27,
 };
@@ -212,6 +246,7 @@ enum {
 enum {
 	BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB = 4,
 	BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB = 5,
+	BPF_SOCK_OPS_TCP_LISTEN_CB = 11,
 	BPF_SOCK_OPS_RTT_CB = 12,
 };
 
@@ -224,6 +259,7 @@ enum {
 	AF_INET = 2,
 	AF_INET6 = 10,
 	TCP_ESTABLISHED = 1,
+	TCP_LISTEN = 10,
 	SOL_SOCKET = 1,
 	SO_RCVLOWAT = 18,
 	/* sk_userlocks, include/net/sock.h */
