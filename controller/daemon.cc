@@ -10,63 +10,17 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <chrono>
 #include <csignal>
 #include <cstring>
-#include <ctime>
 
 #include "controller/cgroup.h"
+#include "controller/event_sources.h"
 #include "controller/inherited.h"
 #include "controller/instance.h"
 #include "netns/scoped_netns.h"
 
 namespace bpftune {
 namespace {
-
-constexpr uint64_t kNever = UINT64_MAX;
-constexpr uint64_t kNsPerMs = 1'000'000;
-constexpr uint64_t kNsPerSecond = 1'000'000'000;
-
-uint64_t NowNs() {
-  return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(
-                                   std::chrono::steady_clock::now().time_since_epoch())
-                                   .count());
-}
-
-// What this thread has cost: a pulse that lost its CPU to others has not become more expensive.
-uint64_t ThreadTimeNs() {
-  timespec time = {};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-  return static_cast<uint64_t>(time.tv_sec) * kNsPerSecond + static_cast<uint64_t>(time.tv_nsec);
-}
-
-Result<UniqueFd> SignalFd() {
-  sigset_t signals;
-  sigemptyset(&signals);
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGUSR1}) sigaddset(&signals, signal);
-  if (sigprocmask(SIG_BLOCK, &signals, nullptr) != 0) return Error::FromErrno("blocking signals");
-  UniqueFd fd(signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
-  if (!fd) return Error::FromErrno("making a signal descriptor");
-  return fd;
-}
-
-Status AddTo(int epoll, int fd) {
-  epoll_event event = {};
-  event.events = EPOLLIN;
-  event.data.fd = fd;
-  if (epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) != 0) return Error::FromErrno("adding to epoll");
-  return Ok();
-}
-
-// Absolute; kNever disarms.
-void Arm(int timer, uint64_t due_ns) {
-  itimerspec when = {};
-  if (due_ns != kNever) {
-    when.it_value.tv_sec = static_cast<time_t>(due_ns / kNsPerSecond);
-    when.it_value.tv_nsec = static_cast<long>(std::max<uint64_t>(due_ns % kNsPerSecond, 1));
-  }
-  (void)timerfd_settime(timer, TFD_TIMER_ABSTIME, &when, nullptr);  // cannot fail: valid arguments
-}
 
 // The namespaces that were given with --netns.
 Result<std::set<uint64_t>> ScopeOf(const std::vector<std::string>& paths) {
@@ -157,6 +111,11 @@ Status Daemon::Prepare(const Options& options) {
   if (!confined) return confined;
   auto loaded = LoadTuners(options);
   if (!loaded) return loaded;
+  auto further = FurtherObjects::Watch(options.objects);
+  if (!further) return further.error();
+  further_ = std::move(*further);
+  enabled_ = options.enable;
+  LookForObjects();
   Inherit();
   ring_.reset(ring_buffer__new(maps_.fd(MAP_REQUESTS), OnRecord, this, nullptr));
   if (!ring_) return Error::FromErrno("opening the ring buffer");
@@ -178,30 +137,33 @@ Status Daemon::TellScope() {
 Status Daemon::LoadTuners(const Options& options) {
   auto cgroup = OpenCgroupRoot();
   if (cgroup) cgroup_ = std::move(*cgroup);
-  auto loaded = TunerSet::Load(options.tuners, maps_, &pins_,
-                               {.cgroup_fd = cgroup_.get(),
-                                .netns_by_inode = kind_ == NetnsIdKind::kInode,
-                                .confined = !scope_.empty(),
-                                .page_bytes = static_cast<uint32_t>(sysconf(_SC_PAGESIZE)),
-                                .without = options.without_hook,
-                                .log = log_});
+  facts_ = {.cgroup_fd = cgroup_.get(),
+            .netns_by_inode = kind_ == NetnsIdKind::kInode,
+            .confined = !scope_.empty(),
+            .page_bytes = static_cast<uint32_t>(sysconf(_SC_PAGESIZE)),
+            .without = options.without_hook,
+            .log = log_};
+  auto loaded = TunerSet::Load(options.tuners, maps_, &pins_, facts_);
   if (!loaded) return loaded.error();
   tuners_ = std::move(*loaded);
-  const uint64_t now = NowNs();
-  for (const auto& tuner : tuners_.tuners()) {
-    sampler_.Add(tuner->id(), tuner->description());
-    Clock& clock = clocks_.emplace_back();
-    clock.strategy.Start(tuner.get(), &maps_, log_, now);
-    if (tuner->has(HOOK_PULSE) && tuner.get() != &tuners_.watcher()) clock.pulse.Wake(now);
-    for (const HookState& state : tuner->hooks()) {
-      clock.periodic_due_ns.push_back(
-          state.hook.kind == HOOK_PERIODIC ? now + state.hook.period_ms * kNsPerMs : 0);
-    }
-  }
+  for (const auto& tuner : tuners_.tuners()) StartClock(tuner.get());
   state_.set_watcher(&tuners_.watcher());
   auto introduced = tuners_.watcher().RunPulse();  // tells the watcher who we are
   if (!introduced) return introduced.error();
   return Ok();
+}
+
+// For the last of the tuners.
+void Daemon::StartClock(Tuner* tuner) {
+  const uint64_t now = NowNs();
+  sampler_.Add(tuner->id(), tuner->description());
+  Clock& clock = clocks_.emplace_back();
+  clock.strategy.Start(tuner, &maps_, log_, now);
+  if (tuner->has(HOOK_PULSE) && tuner != &tuners_.watcher()) clock.pulse.Wake(now);
+  for (const HookState& state : tuner->hooks()) {
+    clock.periodic_due_ns.push_back(
+        state.hook.kind == HOOK_PERIODIC ? now + state.hook.period_ms * kNsPerMs : 0);
+  }
 }
 
 // What an earlier daemon has left, of namespaces that are still there. (One that only a descriptor
@@ -247,6 +209,7 @@ void Daemon::Handle(const request& record) {
   switch (record.kind) {
     case REQUEST_SET:
       if (!InScope(record.netns)) return KeepOut(tuner.name, record);
+      if (observing_.contains(record.tuner)) return Observe(tuner, record);
       return applier_.Apply(tuner, record);
     case REQUEST_NOTE:
       return applier_.Note(tuner, record);
@@ -265,6 +228,21 @@ void Daemon::Handle(const request& record) {
 
 // Tuners look only where they should; one that does not is refused here.
 bool Daemon::InScope(uint64_t netns) const { return scope_.empty() || scope_.contains(netns); }
+
+// A further tuner that nobody has enabled says what it would do, once for each tunable.
+void Daemon::Observe(const Description& tuner, const request& record) {
+  state_.ClearPending(
+      {.netns = record.netns, .tuner = record.tuner, .row = record.tunable, .reserved = 0});
+  if (record.tunable >= tuner.tunables.size() || record.scenario >= tuner.scenarios.size()) return;
+  const Tunable& tunable = tuner.tunables[record.tunable];
+  const NetnsId netns{record.netns};
+  if (!summary_.Refused({netns, tunable.name}, "tuner '" + tuner.name + "' only observes")) return;
+  log_->Notice("due to " + tuner.scenarios[record.scenario].reason + " tuner '" + tuner.name +
+               "' would change " + tunable.name + " in " + names_.DisplayName(netns) + " from (" +
+               Values::Of(record.seen, tunable.values).Text() + ") to (" +
+               Values::Of(record.wanted, tunable.values).Text() +
+               "); it only observes until bpftune is started with --enable " + tuner.name);
+}
 
 void Daemon::KeepOut(const std::string& tuner, const request& record) {
   const NetnsId netns{record.netns};
@@ -357,12 +335,17 @@ Status Daemon::Run() {
     auto added = AddTo(epoll.get(), fd);
     if (!added) return added;
   }
+  if (further_.fd() >= 0) {
+    auto added = AddTo(epoll.get(), further_.fd());
+    if (!added) return added;
+  }
   for (;;) {
     Arm(timer.get(), NextDue());
     epoll_event events[4];
     const int ready = epoll_wait(epoll.get(), events, 4, -1);
     if (ready < 0 && errno != EINTR) return Error::FromErrno("waiting for events");
     for (int i = 0; i < ready; ++i) {
+      if (events[i].data.fd == further_.fd()) LookForObjects();
       if (events[i].data.fd != signals_.get()) continue;
       signalfd_siginfo info;
       if (read(signals_.get(), &info, sizeof(info)) != sizeof(info)) continue;

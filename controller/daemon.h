@@ -5,6 +5,7 @@
 // requests from the ring to the applier, and looks again at reported overrides. One thread; it
 // sleeps until something is due.
 
+#include <map>
 #include <memory>
 #include <set>
 #include <string>
@@ -12,6 +13,7 @@
 
 #include "controller/applier.h"
 #include "controller/bpf_handles.h"
+#include "controller/further_objects.h"
 #include "controller/log.h"
 #include "controller/options.h"
 #include "controller/overrides.h"
@@ -74,11 +76,16 @@ class Daemon {
   Status Prepare(const Options& options);
   Status TellScope();
   Status LoadTuners(const Options& options);
+  void StartClock(Tuner* tuner);
   void Inherit();
+  void LookForObjects();
+  Status Load(const ObjectFile& file);
+  void Unload(const std::string& path);
 
   static int OnRecord(void* self, void* data, size_t size);
   void Handle(const request& record);
   bool InScope(uint64_t netns) const;
+  void Observe(const Description& tuner, const request& record);
   void KeepOut(const std::string& tuner, const request& record);
   void Consume();
   void Drain();
@@ -104,8 +111,13 @@ class Daemon {
   Applier applier_;
   Overrides overrides_;
   UniqueFd cgroup_;  // the tuners attach to it
+  TunerFacts facts_;
   TunerSet tuners_;
-  std::vector<Clock> clocks_;  // beside tuners_
+  FurtherObjects further_;
+  std::map<std::string, uint16_t> further_ids_;  // tuners of further_, by path
+  std::set<std::string> enabled_;                // names of those that may act
+  std::set<uint16_t> observing_;                 // those that may not
+  std::vector<Clock> clocks_;                    // beside tuners_
   std::vector<Visit> visits_;
   RingBufferPtr ring_;
   uint64_t unknown_records_ = 0;

@@ -28,6 +28,7 @@ ParsedOptions ParseOptions(const std::vector<std::string>& arguments) {
   options.pin_dir = "/sys/fs/bpf/bpftune";
   bool version = false;
   std::vector<std::string> without;
+  std::vector<std::string> enable;
 
   CLI::App app(
       "Tunes the Linux network stack while it runs: watches and decides in BPF, changes a "
@@ -47,6 +48,14 @@ ParsedOptions ParseOptions(const std::vector<std::string>& arguments) {
   app.add_option(
       "--without-hook", without,
       "do not use this program (a name from the table of -S); may be given more than once");
+  app.add_option(
+      "--objects", options.objects,
+      "directory of further tuners, loaded and unloaded as their files come and go; only "
+      "root may write in it or above it; may be given more than once");
+  app.add_option(
+      "--enable", enable,
+      "let this tuner of --objects (a name) change values, not only observe; may be given "
+      "more than once");
   app.add_option("--run-dir", options.run_dir, "directory for what it must not forget")
       ->capture_default_str();
   app.add_option("--pin-dir", options.pin_dir, "directory of a BPF file system, for what it learns")
@@ -69,6 +78,7 @@ ParsedOptions ParseOptions(const std::vector<std::string>& arguments) {
     out.text = std::string(kVersion) + "\n";
   }
   options.without_hook = {without.begin(), without.end()};
+  options.enable = {enable.begin(), enable.end()};
   return out;
 }
 
