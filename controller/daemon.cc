@@ -169,6 +169,8 @@ void Daemon::StartClock(Tuner* tuner) {
 // What an earlier daemon has left, of namespaces that are still there. (One that only a descriptor
 // or a socket holds is not found, and starts anew.)
 void Daemon::Inherit() {
+  for (const std::string& line : pins_.TakeNews()) log_->Notice(line);
+  if (!pins_.took_over()) return;
   std::set<uint64_t> there = scope_;
   if (there.empty()) {
     const auto list = names_.List();
@@ -184,7 +186,6 @@ void Daemon::Inherit() {
     for (const int map : tuner->kept().by_state_key()) DropEntries(map, stays);
     YieldWhatChanged(tuner->description(), tuner->id(), published, MakeEdges(), &applier_);
   }
-  for (const std::string& line : pins_.TakeNews()) log_->Notice(line);
 }
 
 int Daemon::OnRecord(void* self, void* data, size_t size) {

@@ -123,13 +123,18 @@ std::vector<FurtherObjects::Change> FurtherObjects::Look() {
   alignas(inotify_event) char events[4096];
   while (inotify_ && read(inotify_.get(), events, sizeof(events)) > 0) continue;
   std::vector<Change> changes;
-  for (auto& [path, seen] : directories_) LookInto(path, &seen, &changes);
+  for (auto& [path, folder] : directories_) LookInto(path, &folder, &changes);
   return changes;
 }
 
-void FurtherObjects::LookInto(const std::string& path, Seen* seen, std::vector<Change>* changes) {
+void FurtherObjects::LookInto(const std::string& path, Folder* folder,
+                              std::vector<Change>* changes) {
   auto directory = OpenTrustedDirectory(path);
-  Seen now;
+  if (!directory && folder->trusted) {
+    changes->push_back({path, /*is_there=*/true, directory.error()});
+  }
+  folder->trusted = directory.has_value();
+  Files now;
   for (const std::string& name :
        directory ? NamesIn(directory->get()) : std::vector<std::string>()) {
     struct stat found = {};
@@ -137,18 +142,18 @@ void FurtherObjects::LookInto(const std::string& path, Seen* seen, std::vector<C
     now[name] = {found.st_dev, found.st_ino, found.st_size, found.st_ctim.tv_sec,
                  found.st_ctim.tv_nsec};
   }
-  for (const auto& [name, identity] : *seen) {
+  for (const auto& [name, identity] : folder->files) {
     const auto same = now.find(name);
     if (same != now.end() && same->second == identity) continue;
     changes->push_back({path + "/" + name, /*is_there=*/false, ObjectFile{}});
   }
   for (const auto& [name, identity] : now) {
-    const auto before = seen->find(name);
-    if (before != seen->end() && before->second == identity) continue;
+    const auto before = folder->files.find(name);
+    if (before != folder->files.end() && before->second == identity) continue;
     changes->push_back(
         {path + "/" + name, /*is_there=*/true, ReadTrustedObject(directory->get(), path, name)});
   }
-  *seen = std::move(now);
+  folder->files = std::move(now);
 }
 
 }  // namespace bpftune

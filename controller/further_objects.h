@@ -43,18 +43,23 @@ class FurtherObjects {
     Result<ObjectFile> file;  // if it is there: what was read, or why it is refused
   };
   // What has changed since the last call; all that is there, at the first. A file that is another
-  // now is gone first. Names *.bpf.o without a leading dot.
+  // now is gone first. Names *.bpf.o without a leading dot. A directory that is not to be trusted
+  // any more is refused itself, and what was in it is gone.
   std::vector<Change> Look();
 
  private:
   // Device, inode, size, and when it was last changed (its mode and owner too).
   using Identity = std::tuple<uint64_t, uint64_t, int64_t, int64_t, int64_t>;
-  using Seen = std::map<std::string, Identity>;  // by name
+  using Files = std::map<std::string, Identity>;  // by name
+  struct Folder {
+    Files files;  // that were there
+    bool trusted = true;
+  };
 
-  void LookInto(const std::string& path, Seen* seen, std::vector<Change>* changes);
+  void LookInto(const std::string& path, Folder* folder, std::vector<Change>* changes);
 
   UniqueFd inotify_;
-  std::map<std::string, Seen> directories_;  // by path
+  std::map<std::string, Folder> directories_;  // by path
 };
 
 }  // namespace bpftune

@@ -58,7 +58,8 @@ ParsedOptions ParseOptions(const std::vector<std::string>& arguments) {
       "more than once");
   app.add_option("--run-dir", options.run_dir, "directory for what it must not forget")
       ->capture_default_str();
-  app.add_option("--pin-dir", options.pin_dir, "directory of a BPF file system, for what it learns")
+  app.add_option("--pin-dir", options.pin_dir,
+                 "directory of a BPF file system, for what it learns; empty: it forgets")
       ->capture_default_str();
   app.footer("Signals: TERM and INT end it with a summary, USR1 prints the summary so far.");
 

@@ -145,7 +145,10 @@ UniqueFd Pins::Take(const std::string& name, const MapForm& form, uint64_t layou
   const auto noted = entries_.find(MapName(name));
   if (map && noted != entries_.end() && noted->second.fingerprint == layout) {
     const auto found = FormOf(map.get());
-    if (found && *found == form) return map;
+    if (found && *found == form) {
+      took_over_ = true;
+      return map;
+    }
   }
   (void)unlink(PathOf(name).c_str());  // what stays will be in the way, and be said then
   news_.push_back("what an earlier bpftune has kept in '" + name +

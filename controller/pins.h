@@ -31,6 +31,8 @@ class Pins {
   // The map pinned under this name, if it has this form and this layout; else none, and whatever
   // is there is removed.
   UniqueFd Take(const std::string& name, const MapForm& form, uint64_t layout);
+  // Take() has found something.
+  bool took_over() const { return took_over_; }
   // Pins a map under that name. What goes wrong is among the news.
   void Keep(const std::string& name, int map, uint64_t layout);
 
@@ -53,7 +55,8 @@ class Pins {
   std::string directory_;  // empty: nothing is kept
   UniqueFd layout_;
   std::map<std::string, layout_entry> entries_;  // the same as in the map
-  std::set<uint16_t> retired_;                   // numbers that were taken away
+  bool took_over_ = false;
+  std::set<uint16_t> retired_;  // numbers that were taken away
   std::vector<std::string> news_;
 };
 

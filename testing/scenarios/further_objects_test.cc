@@ -169,6 +169,20 @@ TEST_F(FurtherObjectsTest, OneThatIsMadeFitIsLoaded) {
   EXPECT_TRUE(Says("tuner 'ask' is loaded"));
 }
 
+TEST_F(FurtherObjectsTest, AFolderThatOthersMayWriteFromNowOnIsNotTrustedAnyMore) {
+  ASSERT_NO_FATAL_FAILURE(Drop());
+  ASSERT_NO_FATAL_FAILURE(Start());
+  ASSERT_TRUE(Says("tuner 'ask' is loaded"));
+
+  ASSERT_EQ(chmod(dropped_->path().c_str(), 0777), 0);
+  EXPECT_TRUE(Says("not loaded: " + dropped_->path() + ": .* may be written by others"));
+  const auto unloaded = Says("tuner 'ask' is unloaded");
+  ASSERT_TRUE(unloaded);
+
+  ASSERT_EQ(chmod(dropped_->path().c_str(), 0700), 0);
+  EXPECT_TRUE(Says("tuner 'ask' is loaded", unloaded->number));
+}
+
 struct Refusal {
   std::string name;
   std::string says;  // an expression
