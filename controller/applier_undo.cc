@@ -91,6 +91,7 @@ Status Applier::Restore(const Description& tuner, const request& record) {
     return denied;
   }
   Record(Kind::kStands, c, *back);
+  edges_.state->Forget(c.key);  // else the next daemon would take it for somebody else's
   if (*back != c.wanted) return Error("it is (" + back->Text() + ") now");
   return Ok();
 }

@@ -7,13 +7,31 @@
 
 #include <cerrno>
 #include <cstring>
+#include <fstream>
+#include <iterator>
 
 namespace bpftune {
 
-Result<BpfObjectPtr> OpenObject(const std::string& path) {
-  BpfObjectPtr object(bpf_object__open_file(path.c_str(), nullptr));
-  if (!object) return Error::FromErrno("opening '" + path + "'");
+Result<ObjectFile> ReadObject(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  if (!in) return Error::FromErrno("opening '" + path + "'");
+  return ObjectFile{path, std::string(std::istreambuf_iterator<char>(in), {})};
+}
+
+Result<BpfObjectPtr> OpenObject(const ObjectFile& file) {
+  // As libbpf names an object by its file.
+  const std::string base = file.path.substr(file.path.rfind('/') + 1);
+  const std::string name = base.substr(0, base.find('.'));
+  LIBBPF_OPTS(bpf_object_open_opts, options, .object_name = name.c_str());
+  BpfObjectPtr object(bpf_object__open_mem(file.bytes.data(), file.bytes.size(), &options));
+  if (!object) return Error::FromErrno("opening '" + file.path + "'");
   return object;
+}
+
+Result<BpfObjectPtr> OpenObject(const std::string& path) {
+  auto file = ReadObject(path);
+  if (!file) return file.error();
+  return OpenObject(*file);
 }
 
 Status SetRodata(bpf_object* object, const std::string& variable, const void* value, size_t size) {

@@ -26,6 +26,14 @@ using BpfObjectPtr = std::unique_ptr<bpf_object, CloseObject>;
 using BpfLinkPtr = std::unique_ptr<bpf_link, DestroyLink>;
 using RingBufferPtr = std::unique_ptr<ring_buffer, FreeRingBuffer>;
 
+// The bytes of an object file as they were read, once, and where they came from.
+struct ObjectFile {
+  std::string path;
+  std::string bytes;
+};
+
+Result<ObjectFile> ReadObject(const std::string& path);
+Result<BpfObjectPtr> OpenObject(const ObjectFile& file);
 Result<BpfObjectPtr> OpenObject(const std::string& path);
 
 // Sets a `const volatile` variable of the object before it is loaded. An object that does not use

@@ -8,37 +8,15 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <chrono>
 #include <csignal>
 #include <cstring>
 
+#include "controller/event_sources.h"
 #include "controller/instance.h"
-#include "controller/thread_time.h"
 #include "netns/scoped_netns.h"
 
 namespace bpftune {
 namespace {
-
-constexpr uint64_t kNever = UINT64_MAX;
-constexpr uint64_t kNsPerSecond = 1'000'000'000;
-
-Status AddTo(int epoll, int fd) {
-  epoll_event event = {};
-  event.events = EPOLLIN;
-  event.data.fd = fd;
-  if (epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) != 0) return Error::FromErrno("adding to epoll");
-  return Ok();
-}
-
-// Absolute; kNever disarms.
-void Arm(int timer, uint64_t due_ns) {
-  itimerspec when = {};
-  if (due_ns != kNever) {
-    when.it_value.tv_sec = static_cast<time_t>(due_ns / kNsPerSecond);
-    when.it_value.tv_nsec = static_cast<long>(std::max<uint64_t>(due_ns % kNsPerSecond, 1));
-  }
-  (void)timerfd_settime(timer, TFD_TIMER_ABSTIME, &when, nullptr);  // cannot fail: valid arguments
-}
 
 Status Visited(const Tuner& tuner) {
   auto ran = tuner.RunVisit();
@@ -47,12 +25,6 @@ Status Visited(const Tuner& tuner) {
 }
 
 }  // namespace
-
-uint64_t Daemon::NowNs() {
-  return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(
-                                   std::chrono::steady_clock::now().time_since_epoch())
-                                   .count());
-}
 
 Daemon::Daemon(const Options& options, LogSink* log, NetnsId home, Holdings holdings)
     : log_(log),
@@ -245,12 +217,9 @@ Status Daemon::Run() {
   const UniqueFd timer(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
   const UniqueFd epoll(epoll_create1(EPOLL_CLOEXEC));
   if (!timer || !epoll) return Error::FromErrno("making the event loop");
-  for (const int fd : {signals_.get(), timer.get(), ring_buffer__epoll_fd(ring_.get())}) {
-    auto added = AddTo(epoll.get(), fd);
-    if (!added) return added;
-  }
-  if (freeze_ && freeze_->fd() >= 0) {
-    auto added = AddTo(epoll.get(), freeze_->fd());
+  for (const int fd : {signals_.get(), timer.get(), ring_buffer__epoll_fd(ring_.get()),
+                       further_.fd(), freeze_ ? freeze_->fd() : -1}) {
+    auto added = fd < 0 ? Ok() : AddTo(epoll.get(), fd);
     if (!added) return added;
   }
   for (;;) {
@@ -259,9 +228,11 @@ Status Daemon::Run() {
     const int ready = epoll_wait(epoll.get(), events, 4, -1);
     if (ready < 0 && errno != EINTR) return Error::FromErrno("waiting for events");
     for (int i = 0; i < ready; ++i) {
+      if (events[i].data.fd == further_.fd()) LookForObjects();
       if (events[i].data.fd != signals_.get()) continue;
       signalfd_siginfo info;
       if (read(signals_.get(), &info, sizeof(info)) != sizeof(info)) continue;
+      Drain();
       if (info.ssi_signo != SIGUSR1) return Ok();
       for (const std::string& line : SummaryLines()) log_->Notice(line);
     }

@@ -5,6 +5,7 @@
 // requests from the ring to the applier, and looks again at reported overrides. One thread; it
 // sleeps until something is due.
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -14,6 +15,7 @@
 #include "controller/applier.h"
 #include "controller/bpf_handles.h"
 #include "controller/freeze.h"
+#include "controller/further_objects.h"
 #include "controller/log.h"
 #include "controller/netns_reaper.h"
 #include "controller/options.h"
@@ -87,20 +89,21 @@ class Daemon {
     SharedMaps maps;
   };
 
-  static constexpr uint64_t kNsPerMs = 1'000'000;
-  static uint64_t NowNs();  // CLOCK_MONOTONIC
-
   Daemon(const Options& options, LogSink* log, NetnsId home, Holdings holdings);
 
   Applier::Edges MakeEdges();
   Status Prepare(const Options& options);
   Status TellScope();
   Status LoadTuners(const Options& options);
+  void StartClock(Tuner* tuner);
   void Inherit();
   std::optional<Row> RowOf(const std::string& tunable) const;
   void Resume();
   Status Restore(const SysctlPlace& place, uint64_t inode, const Values& current,
                  const Values& back);
+  void LookForObjects();
+  Status Load(const ObjectFile& file);
+  void Unload(const std::string& path);
 
   static int OnRecord(void* self, void* data, size_t size);
   void Handle(const request& record);
@@ -136,8 +139,12 @@ class Daemon {
   Overrides overrides_;
   NetnsReaper reaper_;
   UniqueFd cgroup_;  // the tuners attach to it
+  TunerFacts facts_;
   TunerSet tuners_;
-  std::vector<Clock> clocks_;  // beside tuners_
+  FurtherObjects further_;
+  std::map<std::string, uint16_t> further_ids_;  // tuners of further_, by path
+  std::set<std::string> enabled_;                // names of those that may act
+  std::vector<Clock> clocks_;                    // beside tuners_
   std::vector<Visit> visits_;
   RingBufferPtr ring_;
   uint64_t unknown_records_ = 0;

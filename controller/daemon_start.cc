@@ -4,29 +4,18 @@
 
 #include <bpf/bpf.h>
 #include <malloc.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
-#include <csignal>
 #include <utility>
 
 #include "controller/cgroup.h"
 #include "controller/daemon.h"
+#include "controller/event_sources.h"
 #include "controller/inherited.h"
 #include "controller/instance.h"
 
 namespace bpftune {
 namespace {
-
-Result<UniqueFd> SignalFd() {
-  sigset_t signals;
-  sigemptyset(&signals);
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGUSR1}) sigaddset(&signals, signal);
-  if (sigprocmask(SIG_BLOCK, &signals, nullptr) != 0) return Error::FromErrno("blocking signals");
-  UniqueFd fd(signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
-  if (!fd) return Error::FromErrno("making a signal descriptor");
-  return fd;
-}
 
 // Who only asks or watches may do so beside a daemon, and leaves nothing behind.
 bool LeavesNoTrace(const Options& options) { return options.support || options.dry_run; }
@@ -95,6 +84,11 @@ Status Daemon::Prepare(const Options& options) {
   if (!confined) return confined;
   auto loaded = LoadTuners(options);
   if (!loaded) return loaded;
+  auto further = FurtherObjects::Watch(options.objects);
+  if (!further) return further.error();
+  further_ = std::move(*further);
+  enabled_ = options.enable;
+  LookForObjects();
   Inherit();
   ring_.reset(ring_buffer__new(maps_.fd(MAP_REQUESTS), OnRecord, this, nullptr));
   if (!ring_) return Error::FromErrno("opening the ring buffer");
@@ -116,31 +110,34 @@ Status Daemon::TellScope() {
 Status Daemon::LoadTuners(const Options& options) {
   auto cgroup = OpenCgroupRoot();
   if (cgroup) cgroup_ = std::move(*cgroup);
-  auto loaded = TunerSet::Load(options.tuners, maps_, &pins_,
-                               {.cgroup_fd = cgroup_.get(),
-                                .netns_by_inode = kind_ == NetnsIdKind::kInode,
-                                .confined = !scope_.empty(),
-                                .page_bytes = static_cast<uint32_t>(sysconf(_SC_PAGESIZE)),
-                                .without = options.without_hook,
-                                .log = log_});
+  facts_ = {.cgroup_fd = cgroup_.get(),
+            .netns_by_inode = kind_ == NetnsIdKind::kInode,
+            .confined = !scope_.empty(),
+            .page_bytes = static_cast<uint32_t>(sysconf(_SC_PAGESIZE)),
+            .without = options.without_hook,
+            .log = log_};
+  auto loaded = TunerSet::Load(options.tuners, maps_, &pins_, facts_);
   if (!loaded) return loaded.error();
   tuners_ = std::move(*loaded);
-  const uint64_t now = NowNs();
-  for (const auto& tuner : tuners_.tuners()) {
-    sampler_.Add(tuner->id(), tuner->description());
-    for (const Tunable& tunable : tuner->description().tunables) files_.Allow(tunable.name);
-    Clock& clock = clocks_.emplace_back();
-    clock.strategy.Start(tuner.get(), &maps_, log_, now);
-    if (tuner->has(HOOK_PULSE) && tuner.get() != &tuners_.watcher()) clock.pulse.Wake(now);
-    for (const HookState& state : tuner->hooks()) {
-      clock.periodic_due_ns.push_back(
-          state.hook.kind == HOOK_PERIODIC ? now + state.hook.period_ms * kNsPerMs : 0);
-    }
-  }
+  for (const auto& tuner : tuners_.tuners()) StartClock(tuner.get());
   state_.set_watcher(&tuners_.watcher());
   auto introduced = tuners_.watcher().RunPulse();  // tells the watcher who we are
   if (!introduced) return introduced.error();
   return Ok();
+}
+
+// For the last of the tuners.
+void Daemon::StartClock(Tuner* tuner) {
+  const uint64_t now = NowNs();
+  sampler_.Add(tuner->id(), tuner->description());
+  for (const Tunable& tunable : tuner->description().tunables) files_.Allow(tunable.name);
+  Clock& clock = clocks_.emplace_back();
+  clock.strategy.Start(tuner, &maps_, log_, now);
+  if (tuner->has(HOOK_PULSE) && tuner != &tuners_.watcher()) clock.pulse.Wake(now);
+  for (const HookState& state : tuner->hooks()) {
+    clock.periodic_due_ns.push_back(
+        state.hook.kind == HOOK_PERIODIC ? now + state.hook.period_ms * kNsPerMs : 0);
+  }
 }
 
 // Takes up where the daemon before us, of this boot, has left: in namespaces that are still there.

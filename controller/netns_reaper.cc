@@ -7,7 +7,7 @@
 #include <memory>
 #include <utility>
 
-#include "controller/thread_time.h"
+#include "controller/event_sources.h"
 
 namespace bpftune {
 namespace {

@@ -31,6 +31,7 @@ ParsedOptions ParseOptions(const std::vector<std::string>& arguments) {
   options.changes_per_minute = kMostChangesPerMinute;
   bool version = false;
   std::vector<std::string> without;
+  std::vector<std::string> enable;
 
   CLI::App app(
       "Tunes the Linux network stack while it runs: watches and decides in BPF, changes a "
@@ -64,9 +65,18 @@ ParsedOptions ParseOptions(const std::vector<std::string>& arguments) {
                  "most changes of one tunable in one namespace within a minute")
       ->check(CLI::Range(1, 1'000'000))
       ->capture_default_str();
+  app.add_option(
+      "--objects", options.objects,
+      "directory of further tuners, loaded and unloaded as their files come and go; only "
+      "root may write in it or above it; may be given more than once");
+  app.add_option(
+      "--enable", enable,
+      "let this tuner of --objects (a name) change values, not only observe; may be given "
+      "more than once");
   app.add_option("--run-dir", options.run_dir, "directory for what it must not forget")
       ->capture_default_str();
-  app.add_option("--pin-dir", options.pin_dir, "directory of a BPF file system, for what it learns")
+  app.add_option("--pin-dir", options.pin_dir,
+                 "directory of a BPF file system, for what it learns; empty: it forgets")
       ->capture_default_str();
   app.footer(
       "Signals: TERM and INT end it with a summary, USR1 prints the summary so far. While "
@@ -88,6 +98,7 @@ ParsedOptions ParseOptions(const std::vector<std::string>& arguments) {
     out.text = std::string(kVersion) + "\n";
   }
   options.without_hook = {without.begin(), without.end()};
+  options.enable = {enable.begin(), enable.end()};
   return out;
 }
 

@@ -23,6 +23,8 @@ struct Options {
   std::string pin_dir;                 // --pin-dir: pinned maps, per instance
   std::vector<std::string> netns;      // -n
   std::set<std::string> without_hook;  // --without-hook
+  std::vector<std::string> objects;    // --objects
+  std::set<std::string> enable;        // --enable
 };
 
 // What to do next: run with `options`, or print `text` and leave with `exit_code`.

@@ -87,11 +87,26 @@ INSTANTIATE_TEST_SUITE_P(
         BadInput{"value missing", {"-l"}, "--tuners"},
         BadInput{"option for a value", {"--without-hook"}, "--without-hook"}));
 
+TEST(OptionsTest, FurtherTunersAndTheirNamesMayBeGivenMoreThanOnce) {
+  const Options options =
+      ParseOptions({"--objects", "/a", "--enable", "x", "--objects", "/b", "--enable", "y"})
+          .options;
+  EXPECT_EQ((std::vector<std::string>{"/a", "/b"}), options.objects);
+  EXPECT_EQ((std::set<std::string>{"x", "y"}), options.enable);
+}
+
+TEST(OptionsTest, NothingNeedOutliveTheDaemon) {
+  const ParsedOptions parsed = ParseOptions({"--pin-dir", ""});
+  EXPECT_FALSE(parsed.leave) << parsed.text;
+  EXPECT_EQ("", parsed.options.pin_dir);
+}
+
 TEST(OptionsTest, HelpAndVersionLeaveWithCode0) {
   const ParsedOptions help = ParseOptions({"--help"});
   EXPECT_TRUE(help.leave);
   EXPECT_EQ(0, help.exit_code);
-  for (const char* option : {"-s", "-S", "-d", "-V", "--tuners", "--netns", "--without-hook"}) {
+  for (const char* option : {"-s", "-S", "-d", "-V", "--tuners", "--netns", "--without-hook",
+                             "--objects", "--enable", "--run-dir", "--pin-dir"}) {
     EXPECT_NE(std::string::npos, help.text.find(option)) << option;
   }
   const ParsedOptions version = ParseOptions({"-V"});

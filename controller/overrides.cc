@@ -48,6 +48,10 @@ void Overrides::Report(const Description& tuner, const request& record) {
   }
 }
 
+void Overrides::Forget(const Description& tuner) {
+  std::erase_if(open_, [&](const Open& open) { return open.tuner == &tuner; });
+}
+
 void Overrides::Check() {
   const uint64_t now = edges_.now_ns();
   for (size_t left = open_.size(); left > 0; --left) {

@@ -25,8 +25,11 @@ class Overrides {
 
   explicit Overrides(Applier::Edges edges) : edges_(std::move(edges)) {}
 
-  // `tuner` must outlive this.
+  // `tuner` must outlive this, or be forgotten.
   void Report(const Description& tuner, const request& record);
+
+  // What is open for this tuner is not looked at any more.
+  void Forget(const Description& tuner);
 
   // Looks at what is due.
   void Check();

@@ -106,6 +106,10 @@ void Sampler::Add(uint16_t tuner, const Description& description) {
   }
 }
 
+void Sampler::Remove(uint16_t tuner) {
+  std::erase_if(entries_, [&](const Entry& entry) { return entry.tuner == tuner; });
+}
+
 void Sampler::Refresh(uint16_t tuner, uint64_t now_ns) {
   for (Entry& entry : entries_) {
     if (entry.tuner != tuner || now_ns < entry.due_ns) continue;

@@ -25,6 +25,7 @@ class Sampler {
   explicit Sampler(int map_fd) : map_fd_(map_fd) {}
 
   void Add(uint16_t tuner, const Description& description);
+  void Remove(uint16_t tuner);
   // Reads what is due for this tuner, in the namespace of the calling thread.
   void Refresh(uint16_t tuner, uint64_t now_ns);
 

@@ -41,12 +41,12 @@ std::string LastWords(const std::vector<std::string>& lines) {
 // Opens the object anew with just these programs, ready to load: libbpf cannot retry a load.
 class Preparer {
  public:
-  Preparer(const std::string& path, uint16_t id, const Description& description,
+  Preparer(const ObjectFile& file, uint16_t id, const Description& description,
            const SharedMaps& maps, const KeptMaps& kept, const TunerFacts& facts)
-      : path_(path), id_(id), description_(description), maps_(maps), kept_(kept), facts_(facts) {}
+      : file_(file), id_(id), description_(description), maps_(maps), kept_(kept), facts_(facts) {}
 
   Result<BpfObjectPtr> Load(const Choice& choice) const {
-    auto object = OpenObject(path_);
+    auto object = OpenObject(file_);
     if (!object) return object;
     bpf_program* program = nullptr;
     bpf_object__for_each_program(program, object->get()) {
@@ -99,7 +99,7 @@ class Preparer {
     return Ok();
   }
 
-  const std::string& path_;
+  const ObjectFile& file_;
   uint16_t id_;
   const Description& description_;
   const SharedMaps& maps_;
@@ -258,24 +258,24 @@ std::vector<std::string> NamesOfStateMaps(const bpf_object* object) {
 
 }  // namespace
 
-Result<Description> Tuner::Describe(const std::string& path) {
-  auto opened = OpenObject(path);
+Result<Description> Tuner::Describe(const ObjectFile& file) {
+  auto opened = OpenObject(file);
   if (!opened) return opened.error();
   auto description = ReadDescription(opened->get());
-  if (!description) return description.error().Within("'" + path + "'");
+  if (!description) return description.error().Within("'" + file.path + "'");
   return description;
 }
 
-Result<Tuner> Tuner::Load(const std::string& path, Description description, uint16_t id,
+Result<Tuner> Tuner::Load(const ObjectFile& file, Description description, uint16_t id,
                           const SharedMaps& maps, Pins* pins, const TunerFacts& facts) {
-  auto opened = OpenObject(path);
+  auto opened = OpenObject(file);
   if (!opened) return opened.error();
   Tuner tuner(id, std::move(description), facts.cgroup_fd);
   auto kept = KeptMaps::Of(opened->get(), tuner.description_, id, pins);
-  if (!kept) return kept.error().Within("'" + path + "'");
+  if (!kept) return kept.error().Within("'" + file.path + "'");
   tuner.kept_ = std::move(*kept);
   tuner.state_maps_ = NamesOfStateMaps(opened->get());
-  const Preparer preparer(path, id, tuner.description_, maps, tuner.kept_, facts);
+  const Preparer preparer(file, id, tuner.description_, maps, tuner.kept_, facts);
   Chooser chooser(opened->get(), tuner.description_, facts);
   opened->reset();
   // Usually the first choice of every hook works, and this loads once.
@@ -296,8 +296,8 @@ Result<Tuner> Tuner::Load(const std::string& path, Description description, uint
   return tuner;
 }
 
-Result<std::vector<std::string>> Tuner::ProgramsOf(const std::string& path) {
-  auto object = OpenObject(path);
+Result<std::vector<std::string>> Tuner::ProgramsOf(const ObjectFile& file) {
+  auto object = OpenObject(file);
   if (!object) return object.error();
   return Programs(object->get());
 }

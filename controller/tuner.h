@@ -39,16 +39,16 @@ struct HookState {
 class Tuner {
  public:
   // What the object says of itself, checked; nothing is loaded.
-  static Result<Description> Describe(const std::string& path);
+  static Result<Description> Describe(const ObjectFile& file);
 
   // `id` is the tuner's number in keys and requests. Fails, with the reason, if the object cannot
   // be used at all: damaged, or a required hook does not work. The hooks of all strategies are
   // attached then, which shows that they can be; Use() leaves those of one.
-  static Result<Tuner> Load(const std::string& path, Description description, uint16_t id,
+  static Result<Tuner> Load(const ObjectFile& file, Description description, uint16_t id,
                             const SharedMaps& maps, Pins* pins, const TunerFacts& facts);
 
   // The names of all programs of an object.
-  static Result<std::vector<std::string>> ProgramsOf(const std::string& path);
+  static Result<std::vector<std::string>> ProgramsOf(const ObjectFile& file);
 
   uint16_t id() const { return id_; }
   const Description& description() const { return description_; }

@@ -9,12 +9,13 @@
 #include <utility>
 
 #include "bpf/common/state_abi.h"
+#include "controller/inherited.h"
 #include "controller/layout.h"
 
 namespace bpftune {
 namespace {
 
-// Regular files *.bpf.o, by name, so that a tuner's number does not depend on the file system.
+// Regular files *.bpf.o, by name.
 Result<std::vector<std::string>> ObjectsIn(const std::string& directory) {
   std::error_code err;
   std::vector<std::string> out;
@@ -38,7 +39,8 @@ Status CheckWithout(const std::set<std::string>& without, const std::vector<std:
   std::set<std::string> known;
   std::string listed;
   for (const std::string& path : paths) {
-    auto programs = Tuner::ProgramsOf(path);
+    const auto file = ReadObject(path);
+    const auto programs = file ? Tuner::ProgramsOf(*file) : file.error();
     if (!programs) continue;  // loading it will say why
     for (const std::string& name : *programs) {
       known.insert(name);
@@ -91,7 +93,8 @@ Result<TunerSet> TunerSet::Load(const std::string& directory, const SharedMaps& 
   if (!known) return known.error();
   TunerSet set;
   for (const std::string& path : *paths) {
-    auto added = set.Add(path, maps, pins, facts);
+    const auto file = ReadObject(path);
+    const Status added = file ? set.Add(*file, maps, pins, facts) : file.error();
     if (!added) set.lost_.push_back({path, added.error().message()});
   }
   const auto watcher = std::find_if(set.tuners_.begin(), set.tuners_.end(), CarriesOutOrders);
@@ -120,15 +123,32 @@ Status TunerSet::Walk(const std::string& map) const {
   return Ok();
 }
 
-Status TunerSet::Add(const std::string& path, const SharedMaps& maps, Pins* pins,
+void TunerSet::Remove(size_t index, const SharedMaps& maps) {
+  const uint32_t id = tuners_[index]->id();
+  for (const Tunable& tunable : tuners_[index]->description().tunables) {
+    const watched_key told = WatchedKey(tunable);
+    (void)bpf_map_delete_elem(maps.fd(MAP_WATCHED), &told);
+  }
+  tuners_.erase(tuners_.begin() + static_cast<std::ptrdiff_t>(index));
+  DropEntries(maps.fd(MAP_PENDING), [&](const state_key& key) { return key.tuner != id; });
+  const beat silent = {};
+  (void)bpf_map_update_elem(maps.fd(MAP_BEATS), &id, &silent, BPF_ANY);  // an array: cannot fail
+  for (uint32_t row = 0; row < TUNER_MAX_STRATEGIES; ++row) {
+    const uint32_t key = id * TUNER_MAX_STRATEGIES + row;
+    const score unknown = {};
+    (void)bpf_map_update_elem(maps.fd(MAP_SCORES), &key, &unknown, BPF_ANY);  // likewise
+  }
+}
+
+Status TunerSet::Add(const ObjectFile& file, const SharedMaps& maps, Pins* pins,
                      const TunerFacts& facts) {
-  auto description = Tuner::Describe(path);
+  auto description = Tuner::Describe(file);
   if (!description) return description.error();
   auto alone = CheckAlone(*description);
   if (!alone) return alone;
   const auto number = pins->NumberOf(description->name, RowsOf(*description));
   if (!number) return number.error();
-  auto tuner = Tuner::Load(path, std::move(*description), *number, maps, pins, facts);
+  auto tuner = Tuner::Load(file, std::move(*description), *number, maps, pins, facts);
   if (!tuner) return tuner.error();
   auto watched = Watch(*tuner, maps);
   if (!watched) return watched;

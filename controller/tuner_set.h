@@ -24,7 +24,13 @@ class TunerSet {
   static Result<TunerSet> Load(const std::string& directory, const SharedMaps& maps, Pins* pins,
                                const TunerFacts& facts);
 
-  // In the order of their files' names.
+  // One more, behind the others. Fails, with the reason, if it does not work, or if its name or one
+  // of its tunables is another's.
+  Status Add(const ObjectFile& file, const SharedMaps& maps, Pins* pins, const TunerFacts& facts);
+  // Detaches and unloads it; nothing is left of what it had under way. Not the watcher.
+  void Remove(size_t index, const SharedMaps& maps);
+
+  // In the order of their files' names; later ones behind.
   const std::vector<std::unique_ptr<Tuner>>& tuners() const { return tuners_; }
   const std::vector<LostTuner>& lost() const { return lost_; }
 
@@ -38,7 +44,6 @@ class TunerSet {
   Status Walk(const std::string& map) const;
 
  private:
-  Status Add(const std::string& path, const SharedMaps& maps, Pins* pins, const TunerFacts& facts);
   Status CheckAlone(const Description& description) const;
 
   std::vector<std::unique_ptr<Tuner>> tuners_;

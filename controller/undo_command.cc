@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "bpf/common/state_abi.h"
 #include "controller/instance.h"
 #include "controller/rollback.h"
 #include "netns/netns_table.h"
@@ -50,8 +51,8 @@ Status WriteBack(Actuator* files, const SysctlPlace& place, uint64_t inode, cons
 }
 
 // False: something of ours is left.
-bool UndoInstance(const std::string& run_dir, const std::string& instance, LogSink* log) {
-  const std::string directory = run_dir + "/" + instance;
+bool UndoInstance(const Options& options, const std::string& instance, LogSink* log) {
+  const std::string directory = options.run_dir + "/" + instance;
   if (!std::filesystem::exists(directory + "/" + UndoJournal::kFileName)) return true;
   auto lock = LockInstance(directory);
   if (!lock) {
@@ -83,6 +84,11 @@ bool UndoInstance(const std::string& run_dir, const std::string& instance, LogSi
        .all_netns = [&] { return confined ? std::vector<NetnsEntry>() : AllNetns(names); },
        .newborn = ValueInNewNetns});
   if (result.failed != 0) return false;
+  // What was written last is not there any more; the next daemon must not look for it.
+  if (!options.pin_dir.empty()) {
+    std::error_code none;
+    std::filesystem::remove(options.pin_dir + "/" + instance + "/" MAP_PUBLISHED, none);
+  }
   auto removed = journal->Remove();
   if (!removed) log->Error(removed.error().message());
   return removed.has_value();
@@ -98,7 +104,7 @@ int Undo(const Options& options, LogSink* log) {
   }
   bool complete = true;
   for (const std::string& instance : *instances) {
-    complete &= UndoInstance(options.run_dir, instance, log);
+    complete &= UndoInstance(options, instance, log);
   }
   log->Notice(complete ? "nothing that bpftune wrote is left"
                        : "something that bpftune wrote may be left; the lines above say what");

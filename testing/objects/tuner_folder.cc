@@ -16,8 +16,9 @@ Result<std::string> ReadObject(const std::string& path) {
   return std::string(std::istreambuf_iterator<char>(in), {});
 }
 
-Result<TunerFolder> TunerFolder::Create(const std::vector<std::string>& objects) {
-  std::string path = ::testing::TempDir() + "tunersXXXXXX";
+Result<TunerFolder> TunerFolder::Create(const std::vector<std::string>& objects,
+                                        const std::string& parent) {
+  std::string path = parent + "/tunersXXXXXX";
   if (!mkdtemp(path.data())) return Error::FromErrno("making the folder '" + path + "'");
   TunerFolder folder(path);
   for (const std::string& object : objects) {

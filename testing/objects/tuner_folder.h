@@ -3,6 +3,8 @@
 
 // A folder of tuner objects for one daemon of one test; gone with the object.
 
+#include <gtest/gtest.h>
+
 #include <string>
 #include <vector>
 
@@ -19,8 +21,9 @@ inline constexpr char kContestObject[] = "testing/objects/contest.bpf.o";
 
 class TunerFolder {
  public:
-  // With copies of these objects.
-  static Result<TunerFolder> Create(const std::vector<std::string>& objects);
+  // With copies of these objects, in the folder of the test's temporary files or in another.
+  static Result<TunerFolder> Create(const std::vector<std::string>& objects,
+                                    const std::string& parent = ::testing::TempDir());
 
   TunerFolder(TunerFolder&& other) noexcept : path_(std::move(other.path_)) { other.path_.clear(); }
   TunerFolder& operator=(TunerFolder&&) = delete;
