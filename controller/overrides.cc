@@ -40,6 +40,10 @@ void Overrides::Report(const Description& tuner, const request& record) {
     return SameSet(other.record, record, tuner) && other.record.tunable == record.tunable;
   });
   if (before != open_.end()) {
+    // What this write has found is what the one before has left: that one took effect.
+    const Values found = Values::Of(record.seen, tuner.tunables[record.tunable].values);
+    const request& last = before->record;
+    open.was_theirs |= found.StartsWith(Values::Of(last.wanted, last.mask));
     *before = open;
   } else if (open_.size() < kMostOpen) {
     open_.push_back(open);
@@ -112,7 +116,7 @@ Overrides::Verdict Overrides::Settle(const Open& open) {
   const SysctlPlace place{NetnsId{open.record.netns}, tunable.name};
   const state_key key = SetKey(*open.tuner, open.record);
   const auto owner = edges_.state->Owner(key);
-  if (!owner) return Verdict::kNothing;
+  if (!owner) return SettleUnremembered(open);
   // Written again since: that report tells the story. Unless it was another tunable of the set.
   const bool is_last = owner->generation == open.record.evidence[0];
   if (!is_last && owner->row == open.record.tunable) return Verdict::kNothing;
@@ -132,6 +136,36 @@ Overrides::Verdict Overrides::Settle(const Open& open) {
   const bool ours = tuned && *current == Values::Of(published->last, tunable.values);
   if (!untouched && !ours && tuned) return Verdict::kTheirs;  // something else, and not from us
   Undo(open, *owner);
+  return Verdict::kNothing;
+}
+
+// The watcher had no room for him when he wrote. There may be some now.
+Overrides::Verdict Overrides::SettleUnremembered(const Open& open) {
+  const request& record = open.record;
+  const Tunable& tunable = open.tuner->tunables[record.tunable];
+  const SysctlPlace place{NetnsId{record.netns}, tunable.name};
+  const state_key key = SetKey(*open.tuner, record);
+  auto current = edges_.actuator->Read(place, record.netns_inode);
+  if (!current || !current->StartsWith(Values::Of(record.wanted, record.mask))) {
+    return Verdict::kNothing;
+  }
+  order yield = {.kind = ORDER_YIELD,
+                 .row = record.tunable,
+                 .count = static_cast<__u16>(record.mask),
+                 .generation = 0,
+                 .values = {},
+                 .before = {}};
+  std::copy(std::begin(record.wanted), std::end(record.wanted), yield.values);
+  std::copy(std::begin(record.seen), std::end(record.seen), yield.before);
+  (void)edges_.state->Order(key, yield);  // what became of it, the owner tells
+  if (IsOwned(edges_.state->Owner(key))) return Verdict::kTheirs;
+  if (edges_.summary->Refused(place, "no room to remember whose it is")) {
+    edges_.log->Warning("pid " + std::to_string(record.pid) + " modified sysctl '" + tunable.name +
+                        "' in " + edges_.name_of(place.netns) +
+                        ", but there is no room to remember that it is theirs (" +
+                        std::to_string(STATE_MAX_ENTRIES) +
+                        " sets at most); give bpftune fewer namespaces with --netns");
+  }
   return Verdict::kNothing;
 }
 

@@ -47,6 +47,7 @@ class Overrides {
   enum class Verdict { kTheirs, kNothing, kLater };
 
   Verdict Settle(const Open& open);
+  Verdict SettleUnremembered(const Open& open);
   // The kernel has not taken the last write.
   void Undo(const Open& open, const owner& owner);
   void Release(const Open& open);

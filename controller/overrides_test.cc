@@ -212,6 +212,16 @@ TEST_F(OverridesTest, RefusedWriteBesideOneThatTookEffectLeavesTheSetTheirs) {
   EXPECT_EQ(1U, log.entries.size());
 }
 
+TEST_F(OverridesTest, RefusedWriteRightAfterOneThatTookEffectChangesNothing) {
+  HookReports(kTheirs);
+  (void)actuator.Handle(kPlace, kTheirs);
+  HookReports(Three(FakeActuator::kRefused, 1, 1));
+  After(20);
+  After(980);
+  EXPECT_TRUE(IsTheirs());
+  EXPECT_EQ(kTheirs, Values::Of(state.owners[kKey].values, 3));
+}
+
 TEST_F(OverridesTest, TwoWritesThatWereBothRefusedAreGivenBack) {
   HookReports(Three(FakeActuator::kRefused, 1, 1));
   HookReports(Three(FakeActuator::kRefused, 1, 2));
@@ -219,6 +229,29 @@ TEST_F(OverridesTest, TwoWritesThatWereBothRefusedAreGivenBack) {
   After(980);
   EXPECT_FALSE(IsTheirs());
   EXPECT_TRUE(log.entries.empty());
+}
+
+TEST_F(OverridesTest, SetThatTheWatcherHadNoRoomForIsTheirsAsSoonAsThereIsSome) {
+  HookReports(kTheirs);
+  (void)actuator.Handle(kPlace, kTheirs);
+  state.owners.clear();
+  After(20);
+  EXPECT_TRUE(IsTheirs());
+  EXPECT_EQ(kTheirs, Values::Of(state.owners[kKey].values, 3));
+  EXPECT_EQ(1, log.Count("modified sysctl 'net.ipv4.tcp_rmem'"));
+}
+
+TEST_F(OverridesTest, SaysOnceThatThereIsNoRoomToRememberWhoseItIs) {
+  for (int i = 0; i < 2; ++i) {
+    HookReports(kTheirs);
+    (void)actuator.Handle(kPlace, kTheirs);
+    state.owners.clear();
+    state.order_error = E2BIG;
+    After(20);
+    (void)actuator.Handle(kPlace, kOurs);
+  }
+  EXPECT_EQ(1, log.Count("no room to remember that it is theirs"));
+  EXPECT_EQ(1U, log.entries.size());
 }
 
 TEST_F(OverridesTest, ManyWritesOfOneProcessAreOneLine) {

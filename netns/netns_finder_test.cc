@@ -6,10 +6,14 @@
 
 #include <gtest/gtest.h>
 #include <sched.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <chrono>
+#include <csignal>
 #include <memory>
 #include <ostream>
 #include <string>
@@ -101,6 +105,33 @@ INSTANTIATE_TEST_SUITE_P(Ways, EveryWayTest,
                                            Way{"SearchForCookie", NetnsIdKind::kCookie, false},
                                            Way{"SearchForInode", NetnsIdKind::kInode, false}),
                          ::testing::PrintToStringParamName());
+
+// A process with a lower number is in the namespace at one moment and elsewhere at the next.
+TEST_P(EveryWayTest, FindsItBehindAProcessThatComesAndGoes) {
+  UniqueFd netns = MakeNetns();
+  const KnownNetns known = Know(netns.get());
+  const auto home = OpenCurrentNetns();
+  ASSERT_TRUE(home);
+  const pid_t restless = fork();
+  if (restless == 0) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    for (;;) {
+      setns(netns.get(), CLONE_NEWNET);
+      setns(home->get(), CLONE_NEWNET);
+    }
+  }
+  ASSERT_GT(restless, 0);
+  const ProcessIn holder(netns.get(), "holder");
+  int found = 0;
+  constexpr int kTimes = 100;
+  for (int i = 0; i < kTimes; ++i) {
+    NetnsFinder finder = Finder();  // one that remembers nothing
+    found += Find(finder, known).has_value();
+  }
+  kill(restless, SIGKILL);
+  waitpid(restless, nullptr, 0);
+  EXPECT_EQ(found, kTimes);
+}
 
 TEST_P(EveryWayTest, FindsTheNamespaceWeAreIn) {
   ExpectFound(Know(OpenCurrentNetns().value().get()));

@@ -12,7 +12,7 @@
 #include <iterator>
 #include <memory>
 #include <optional>
-#include <unordered_set>
+#include <unordered_map>
 #include <utility>
 
 #include "netns/netns_id.h"
@@ -52,7 +52,7 @@ Status ForEachNumberIn(const std::string& path, Visit visit) {
   return Ok();
 }
 
-// Collects places, one for each namespace.
+// Collects places, a few for each namespace.
 class Places {
  public:
   // `directory` is that of a process or thread. Returns its namespace, 0 if that cannot be told.
@@ -68,12 +68,12 @@ class Places {
   }
 
   void Add(uint64_t inode, const std::string& directory, pid_t pid) {
-    if (inode == 0 || seen_.contains(inode)) return;
+    if (inode == 0 || seen_[inode] == kMostPlacesOfEach) return;
     if (places_.found.size() == kMaxNetnsPlaces) {
       ++places_.not_read;
       return;
     }
-    seen_.insert(inode);
+    ++seen_[inode];
     places_.found.push_back({inode, directory + "/ns/net", pid});
   }
 
@@ -85,7 +85,7 @@ class Places {
 
  private:
   NetnsPlaces places_;
-  std::unordered_set<uint64_t> seen_;
+  std::unordered_map<uint64_t, size_t> seen_;
 };
 
 // mountinfo writes blanks and backslashes as \ and three octal digits.

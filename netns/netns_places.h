@@ -32,12 +32,16 @@ struct NetnsPlaces {
 // So much of a list is kept; about 2 MB of memory while it is looked at.
 inline constexpr size_t kMaxNetnsPlaces = 16384;
 
+// ... and of each namespace so many processes, or threads: the first may only be on its way
+// through.
+inline constexpr size_t kMostPlacesOfEach = 4;
+
 // These fail if there is nothing to read them from: no /proc, no free descriptor.
 
-// The first process of each namespace, by process number.
+// The first few processes of each namespace, by process number.
 Result<NetnsPlaces> PlacesAtProcesses();
 
-// The first thread of each namespace in which a thread is, but not the first thread of its process.
+// The first few threads of each namespace in which a thread is, but not the first of its process.
 // Looks at every thread of the machine: the last resort.
 Result<NetnsPlaces> PlacesAtThreads();
 

@@ -68,13 +68,16 @@ TEST(ParseNetnsMountsTest, CountsWhatIsOverTheLimit) {
   EXPECT_EQ(places.not_read, 5u);
 }
 
-TEST(PlacesAtProcessesTest, SeesOurOwnNamespaceOnce) {
+TEST(PlacesAtProcessesTest, SeesOurOwnNamespaceAFewTimesAtMost) {
   const auto own = OpenCurrentNetns();
   ASSERT_TRUE(own) << own.error().message();
   const uint64_t inode = InodeOf(own->get()).value();
   const auto places = PlacesAtProcesses();
   ASSERT_TRUE(places) << places.error().message();
-  EXPECT_EQ(std::ranges::count(places->found, inode, &NetnsPlace::inode), 1);
+  const auto seen =
+      static_cast<size_t>(std::ranges::count(places->found, inode, &NetnsPlace::inode));
+  EXPECT_GE(seen, 1U);
+  EXPECT_LE(seen, kMostPlacesOfEach);
 }
 
 TEST(OpenPlaceTest, RefusesAPlaceThatIsSomethingElseByNow) {
