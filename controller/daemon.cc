@@ -24,6 +24,8 @@ namespace {
 constexpr uint64_t kNever = UINT64_MAX;
 constexpr uint64_t kNsPerMs = 1'000'000;
 constexpr uint64_t kNsPerSecond = 1'000'000'000;
+// Between two visits at start: one may take milliseconds, and there may be thousands.
+constexpr uint64_t kFirstVisitPauseNs = 20 * kNsPerMs;
 
 uint64_t NowNs() {
   return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(
@@ -247,6 +249,30 @@ Status Daemon::RunVisit(const Visit& visit) {
   return Visited(tuner);
 }
 
+// What is older than the daemon, in every namespace it may look at.
+Status Daemon::PlanFirstVisits(uint64_t now_ns) {
+  for (const Tuner& tuner : tuners_.tuners()) {
+    const bool wanted = std::ranges::any_of(tuner.hooks(), [](const HookState& state) {
+      return state.hook.at_start && !state.program.empty();
+    });
+    if (!wanted) continue;
+    auto namespaces = names_.List();
+    if (!namespaces) return namespaces.error();
+    for (const NetnsEntry& entry : namespaces->entries) {
+      if (InScope(entry.id.value)) first_visits_.push_back({tuner.id(), entry.id, entry.inode});
+    }
+  }
+  first_visit_due_ns_ = now_ns;
+  return Ok();
+}
+
+void Daemon::RunFirstVisit(uint64_t now_ns) {
+  visits_.push_back(first_visits_.back());
+  first_visits_.pop_back();
+  Drain();
+  first_visit_due_ns_ = now_ns + kFirstVisitPauseNs;
+}
+
 void Daemon::RunPulse(size_t index, uint64_t now_ns) {
   const Tuner& tuner = tuners_.tuners()[index];
   sampler_.Refresh(tuner.id(), now_ns);
@@ -275,11 +301,13 @@ void Daemon::RunDue(uint64_t now_ns) {
       Drain();
     }
   }
+  if (!first_visits_.empty() && first_visit_due_ns_ <= now_ns) RunFirstVisit(now_ns);
   if (overrides_.due_ns().value_or(kNever) <= now_ns) overrides_.Check();
 }
 
 uint64_t Daemon::NextDue() const {
   uint64_t due = overrides_.due_ns().value_or(kNever);
+  if (!first_visits_.empty()) due = std::min(due, first_visit_due_ns_);
   for (const Clock& clock : clocks_) {
     due = std::min(due, clock.pulse.due_ns().value_or(kNever));
     for (const uint64_t periodic : clock.periodic_due_ns) {
@@ -297,6 +325,9 @@ Status Daemon::Run() {
     auto added = AddTo(epoll.get(), fd);
     if (!added) return added;
   }
+  auto planned = PlanFirstVisits(NowNs());
+  if (!planned)
+    log_->Debug("what is older than the daemon is not seen: " + planned.error().message());
   for (;;) {
     Arm(timer.get(), NextDue());
     epoll_event events[4];

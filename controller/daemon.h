@@ -80,6 +80,8 @@ class Daemon {
   void RunDue(uint64_t now_ns);
   void RunPulse(size_t index, uint64_t now_ns);
   Status RunVisit(const Visit& visit);
+  Status PlanFirstVisits(uint64_t now_ns);
+  void RunFirstVisit(uint64_t now_ns);
   uint64_t NextDue() const;
 
   LogSink* log_;
@@ -99,6 +101,8 @@ class Daemon {
   TunerSet tuners_;
   std::vector<Clock> clocks_;  // beside tuners_
   std::vector<Visit> visits_;
+  std::vector<Visit> first_visits_;  // one after the other, from the end
+  uint64_t first_visit_due_ns_ = 0;
   RingBufferPtr ring_;
   uint64_t unknown_records_ = 0;
 };

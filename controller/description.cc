@@ -149,7 +149,10 @@ Result<Hook> CheckHook(const tuner_hook& row) {
   if (row.kind < HOOK_EVENT || row.kind > HOOK_VISIT) {
     return Error(what + ": unknown kind " + std::to_string(row.kind));
   }
-  if (row.flags & ~uint32_t{HOOK_REQUIRED}) return Error(what + ": unknown flags");
+  if (row.flags & ~uint32_t{HOOK_REQUIRED | HOOK_AT_START}) return Error(what + ": unknown flags");
+  if ((row.flags & HOOK_AT_START) && row.kind != HOOK_VISIT) {
+    return Error(what + ": only visits run at start");
+  }
   if ((row.kind == HOOK_PERIODIC) != (row.period_ms != 0)) {
     return Error(what + ": a period is for periodic hooks, and they need one");
   }
@@ -160,6 +163,7 @@ Result<Hook> CheckHook(const tuner_hook& row) {
   out.loss = *loss;
   out.kind = static_cast<tuner_hook_kind>(row.kind);
   out.required = (row.flags & HOOK_REQUIRED) != 0;
+  out.at_start = (row.flags & HOOK_AT_START) != 0;
   out.period_ms = row.period_ms;
   return out;
 }

@@ -54,6 +54,18 @@
 	  "For {arg0} s no connection needed the upper half; the largest "    \
 	  "need lately was {arg1} bytes, and {arg2} bytes were in force "     \
 	  "before bpftune changed it.")                                       \
+	S(RAISE_HELPED, "raise of TCP buffer size(s) helped",                 \
+	  "The connections that asked for it deliver more",                   \
+	  "the last raise having helped",                                     \
+	  "Raise judged: towards {peer} {arg0} -> {arg1} kbit/s, with "       \
+	  "{tunable} raised from {arg2} to {arg3} bytes.")                    \
+	S(RAISE_IN_VAIN, "raise of TCP buffer size(s) did not help",          \
+	  "The connections that asked for it use it and deliver no more",     \
+	  "the last raise having helped nobody",                              \
+	  "Raise judged: towards {peer} {arg0} -> {arg1} kbit/s, connections "\
+	  "that asked for it: {arg2}. Something else holds them back, such "  \
+	  "as the buffers of the peer. Taken back, and for this peer not "    \
+	  "tried again for {arg3} s.")                                        \
 	S(RECEIVER_STALLED, "receive buffer of a connection stopped growing", \
 	  "The kernel's receive autotuning waits for more data than the "     \
 	  "window admits",                                                    \
@@ -69,6 +81,7 @@
 
 #define TCP_BUFFER_COUNTERS(C)                                                \
 	C(ESTABLISHED, "ends of connections established")                     \
+	C(OLDER, "connections found that are older than the daemon")          \
 	C(FLOWS, "connections seen carrying data")                            \
 	C(RECEIVE_LIMITED, "connections limited by their receive window")     \
 	C(SEND_LIMITED, "connections limited by their send buffer")           \
@@ -77,9 +90,14 @@
 	C(LOCKED, "connections with a buffer set by the application")         \
 	C(APP_LIMITED, "connections limited by their sending application")    \
 	C(QUEUEING, "connections that already fill a queue on the path")      \
+	C(HELD_IN_VAIN, "connections that the last raise did not help")       \
 	C(HELD_LATENCY, "raises not made because latency follows the buffer") \
 	C(HELD_MEMORY, "raises not made because TCP memory is short")         \
 	C(HELD_YIELDED, "raises not made because the value is yours")         \
+	C(RAISES_HELPED, "series of raises that helped")                      \
+	C(RAISES_IN_VAIN, "series of raises that did not help, taken back")   \
+	C(RAISES_UNKNOWN, "series of raises that could not be judged")        \
+	C(GAINED, "kbit/s more after raises that helped, added up")           \
 	C(VISIT_IN_VAIN, "receive buffers that a pulse did not wake")         \
 	C(SWEEPS, "looks at all connections")
 
@@ -92,5 +110,6 @@
 	  "every connection is remembered from its start, busy or not")       \
 	H(DECAY, "decay", HOOK_PERIODIC, 0, 30000,                            \
 	  "buffers that nobody needs any more do not come down")              \
-	H(VISIT, "visit", HOOK_VISIT, 0, 0,                                   \
-	  "a stalled receive buffer is not woken; new connections profit")
+	H(VISIT, "visit", HOOK_VISIT, HOOK_AT_START, 0,                       \
+	  "connections older than the daemon are not seen, and a stalled "    \
+	  "receive buffer is not woken")

@@ -108,6 +108,7 @@ enum tuner_hook_kind {
 
 /* tuner_hook.flags */
 #define HOOK_REQUIRED 0x1 /* without it the tuner has nothing to do */
+#define HOOK_AT_START 0x2 /* HOOK_VISIT: also once in each namespace at start */
 
 /*
  * A place from which the tuner watches or acts. Programs whose name begins

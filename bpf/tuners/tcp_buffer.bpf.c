@@ -57,7 +57,9 @@ TUNER_DEFINE(TCP_BUFFER, "tcp_buffer", "sizes TCP's buffers by what the paths in
 
 #include "bpf/common/request.bpf.h"
 #include "bpf/tuners/tcp_buffer_state.bpf.h"
+#include "bpf/tuners/tcp_buffer_decay.bpf.h"
 #include "bpf/tuners/tcp_buffer_decide.bpf.h"
+#include "bpf/tuners/tcp_buffer_visit.bpf.h"
 
 #define BEAT_FAST_MS 100  /* while something is held back, or new */
 #define BEAT_BUSY_MS 1000 /* while connections carry data */
@@ -71,10 +73,9 @@ TUNER_DEFINE(TCP_BUFFER, "tcp_buffer", "sizes TCP's buffers by what the paths in
  * a callback once a round trip, which it asks for when it is established and
  * ends with the storage; a receiver when its buffer grows for the first time
  * (6.16). Where that tracepoint is not to be had, each connection gets one
- * when it is established, since it may turn out to be a receiver.
+ * when it is established, since it may turn out to be a receiver. Those that
+ * are older than the daemon are found by the visit, once.
  */
-#define SEEN_AFTER_BYTES (64 * 1024)
-
 static __always_inline bool receivers_are_seen(void)
 {
 	return tuner_hooks & (1U << HOOK_ROW_GROW);
@@ -151,15 +152,6 @@ static __always_inline void look_at(struct look *look, struct sock *sk, struct t
 	look->locked = !!(locks & (look->side == RECEIVING ? SOCK_RCVBUF_LOCK : SOCK_SNDBUF_LOCK));
 }
 
-static __always_inline void copy_peer(struct sock *sk, __u32 *family, __u8 *peer)
-{
-	*family = sk->__sk_common.skc_family;
-	if (*family == AF_INET6)
-		BPF_CORE_READ_INTO((__u8(*)[16])peer, sk, __sk_common.skc_v6_daddr.in6_u.u6_addr8);
-	else
-		*(__u32 *)peer = sk->__sk_common.skc_daddr;
-}
-
 /* Counts a connection once for each thing that was seen of it. */
 static __always_inline void note_once(struct flow *flow, bool seen, __u32 counter)
 {
@@ -212,6 +204,8 @@ static __always_inline void add_demand(struct learning *l, struct sock *sk, stru
 	struct demand *demand = &l->demand;
 
 	note_latency(&l->latency, flow, found);
+	if (l->trial.cap_before)
+		hear(l, flow, look, found);
 	demand->need_of_any = max_u64(demand->need_of_any, found->need);
 	if (found->bloated && found->rtt_us > demand->bloated_rtt_us) {
 		demand->bloated_rtt_us = found->rtt_us;
@@ -221,6 +215,11 @@ static __always_inline void add_demand(struct learning *l, struct sock *sk, stru
 	}
 	if (!found->limited || !falls_short(look->cap, found->need))
 		return;
+	if (l->in_vain.in_row && held_in_vain(&l->in_vain, sk, look->now_ns)) {
+		note_once(flow, true, COUNT_HELD_IN_VAIN);
+		return;
+	}
+	note_asking(l, flow, look, found);
 	sweep.urgent++;
 	demand->limited++;
 	if (found->need <= demand->need)
@@ -343,99 +342,5 @@ int sweep__flows(struct bpf_iter__bpf_sk_storage_map *ctx)
 		sweep_socket(sk, flow);
 	else
 		finish_sweep();
-	return 0;
-}
-
-/* ---- coming down -------------------------------------------------------- */
-
-SEC("?iter/bpf_map_elem")
-int decay__learning(struct bpf_iter__bpf_map_elem *ctx)
-{
-	struct state_key *key_in_map = ctx->key;
-	struct learning *l = ctx->value;
-	struct published *published;
-	struct learning_step step;
-	__u64 now = bpf_ktime_get_ns();
-	struct request *request;
-	struct state_key key;
-	__u64 need, floor, target;
-
-	if (!key_in_map || !l)
-		return 0;
-	key = *key_in_map;
-	published = bpf_map_lookup_elem(&tuner_published, &key);
-	if (!published || !published->writes || published->last[2] <= published->baseline[2] ||
-	    now - l->needed_ns < cfg_unneeded_ns || is_yielded(key.netns, key.row))
-		return 0;
-	step = l->step;
-	learning_step_move(&step, now, -1, cfg_learning_horizon_ns);
-	need = peak_now(&l->need, now, cfg_need_half_life_ns);
-	floor = max_u64(sat_add(need, need / 4), published->baseline[2]);
-	if (floor >= (__u64)published->last[2])
-		return 0;
-	l->seen[0] = published->last[0];
-	l->seen[1] = published->last[1];
-	l->seen[2] = published->last[2];
-	target = learning_step_apply(&step, published->last[2], floor, published->last[2]);
-	request = propose(&key, l, SCENARIO_BUFFER_NOT_NEEDED, target, NULL);
-	if (!request)
-		return 0;
-	request->evidence[0] = (now - l->needed_ns) / SECOND_NS;
-	request->evidence[1] = need;
-	request->evidence[2] = published->baseline[2];
-	request_send(request, RING_QUIET);
-	l->step = step;
-	return 0;
-}
-
-/* ---- waking a stalled receive buffer ------------------------------------ */
-
-static __always_inline void note_visit(struct sock *sk, __u64 netns, __u32 before, __u32 after)
-{
-	struct request *request = request_begin(REQUEST_NOTE, netns);
-
-	if (!request)
-		return;
-	request->tunable = TUNABLE_TCP_RMEM;
-	request->scenario = SCENARIO_RECEIVER_STALLED;
-	request->evidence[0] = before;
-	request->evidence[1] = after;
-	copy_peer(sk, &request->peer_family, request->peer);
-	request_send(request, RING_QUIET);
-}
-
-/* Runs inside the namespace that asked for it. */
-SEC("?iter/tcp")
-int visit__iter_tcp(struct bpf_iter__tcp *ctx)
-{
-	struct sock_common *skc = ctx->sk_common;
-	int most = 0x7fffffff, lowat = 1;
-	struct tcp_sock *tp;
-	struct flow *flow;
-	struct sock *sk;
-	__u32 before;
-
-	if (!skc || skc->skc_state != TCP_ESTABLISHED)
-		return 0;
-	flow = bpf_sk_storage_get(&flows, skc, NULL, 0);
-	if (!flow || !flow->wants_visit)
-		return 0;
-	flow->wants_visit = 0;
-	tp = bpf_skc_to_tcp_sock(skc);
-	if (!tp)
-		return 0;
-	sk = (struct sock *)tp;
-	if (sk->sk_rcvlowat != lowat) /* the application uses it */
-		return 0;
-	before = sk->sk_rcvbuf;
-	bpf_setsockopt(tp, SOL_SOCKET, SO_RCVLOWAT, &most, sizeof(most));
-	bpf_setsockopt(tp, SOL_SOCKET, SO_RCVLOWAT, &lowat, sizeof(lowat));
-	if ((__u32)sk->sk_rcvbuf > before) {
-		visits_helped++;
-		note_visit(sk, netns_id(skc->skc_net.net), before, sk->sk_rcvbuf);
-	} else {
-		visits_in_vain++;
-		count(COUNT_VISIT_IN_VAIN);
-	}
 	return 0;
 }

@@ -10,6 +10,8 @@
 #include "bpf/tuners/tcp_buffer_logic.h"
 
 #define SECOND_NS 1000000000ULL
+/* A connection is worth a storage when it has carried so much. */
+#define SEEN_AFTER_BYTES (64 * 1024)
 
 /* Half of a need is forgotten in this time. */
 const volatile __u64 cfg_need_half_life_ns = 600 * SECOND_NS;
@@ -44,6 +46,8 @@ struct learning {
 	__u32 netns_inode;
 	__u32 reserved;
 	__s64 seen[TUNER_MAX_VALUES];
+	struct trial trial;
+	struct in_vain in_vain;
 	struct demand demand;
 };
 
