@@ -68,8 +68,9 @@ bool IsNetSysctl(std::string_view name) {
          });
 }
 
-bool IsNetFile(std::string_view path) {
-  return path.starts_with("/proc/net/") && path.find("..") == path.npos;
+bool IsSampledFile(std::string_view path) {
+  return path == "/proc/meminfo" ||
+         (path.starts_with("/proc/net/") && path.find("..") == path.npos);
 }
 
 Result<Tunable> CheckTunable(const tuner_tunable& row) {
@@ -129,8 +130,9 @@ Result<Sample> CheckSample(const tuner_sample& row) {
   if (!field) return field.error();
   const bool known = row.kind >= SAMPLE_SYSCTL && row.kind <= SAMPLE_PAIRED;
   if (!known) return Error(what + ": unknown kind " + std::to_string(row.kind));
-  if (row.kind == SAMPLE_SYSCTL ? !IsNetSysctl(*source) : !IsNetFile(*source)) {
-    return Error(what + ": neither a sysctl below net. nor a file of /proc/net/");
+  if (row.kind == SAMPLE_SYSCTL ? !IsNetSysctl(*source) : !IsSampledFile(*source)) {
+    return Error(what +
+                 ": neither a sysctl below net. nor a file of /proc/net/, nor /proc/meminfo");
   }
   out.kind = static_cast<tuner_sample_kind>(row.kind);
   out.source = *source;

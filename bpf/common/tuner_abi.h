@@ -81,7 +81,8 @@ struct tuner_scenario {
 /* tuner_sample.kind */
 enum tuner_sample_kind {
 	SAMPLE_SYSCTL = 1, /* source: sysctl; field: index of the value, "2" */
-	SAMPLE_KEYED = 2,  /* source: file; field: "TCP mem" in "TCP: a 1 mem 2" */
+	SAMPLE_KEYED = 2,  /* source: file; field: "TCP mem" in "TCP: a 1 mem 2", or
+			* "MemFree" in "MemFree: 1 kB" */
 	SAMPLE_PAIRED = 3, /* source: file; field: "TcpExt ListenDrops" of line pairs */
 };
 

@@ -148,7 +148,6 @@ static __always_inline void look_at(struct look *look, struct sock *sk, struct t
 	look->scaling_ratio = 0;
 	if (bpf_core_field_exists(scaling->scaling_ratio))
 		look->scaling_ratio = scaling->scaling_ratio;
-	look->side = look->received_bytes > look->acked_bytes ? RECEIVING : SENDING;
 	look->locked = !!(locks & (look->side == RECEIVING ? SOCK_RCVBUF_LOCK : SOCK_SNDBUF_LOCK));
 }
 
@@ -251,6 +250,15 @@ static __always_inline void ask_for_visit(struct learning *l, struct flow *flow,
 	l->demand.visit_asked = 1;
 }
 
+/* What the namespace's tunable is now. */
+static __always_inline void note_tunable(struct learning *l, struct net *net, __u32 side)
+{
+	for (int i = 0; i < 3; i++)
+		l->seen[i] = side == RECEIVING ? net->ipv4.sysctl_tcp_rmem[i] :
+						 net->ipv4.sysctl_tcp_wmem[i];
+	l->netns_inode = net->ns.inum;
+}
+
 static __always_inline void sweep_socket(struct sock *sk, struct flow *flow)
 {
 	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
@@ -259,6 +267,7 @@ static __always_inline void sweep_socket(struct sock *sk, struct flow *flow)
 	struct finding found;
 	struct learning *l;
 	struct net *net;
+	bool moved;
 
 	if (!tp || sk->__sk_common.skc_state != TCP_ESTABLISHED)
 		return;
@@ -266,14 +275,25 @@ static __always_inline void sweep_socket(struct sock *sk, struct flow *flow)
 	look.now_ns = bpf_ktime_get_ns();
 	look.received_bytes = tp->bytes_received;
 	look.acked_bytes = tp->bytes_acked;
-	if (!flow_moved(flow, look.now_ns, look.received_bytes, look.acked_bytes)) {
+	moved = flow_moved(flow, look.now_ns, look.received_bytes, look.acked_bytes);
+	if (!moved) {
 		sweep.urgent += !flow->first_buffer && look.now_ns < flow->follow_until_ns;
-		return;
+		if (!sweep.memory_short)
+			return;
 	}
 	net = sk->__sk_common.skc_net.net;
 	key.netns = netns_id(net);
 	if (!netns_in_scope(key.netns))
 		return;
+	key.tuner = tuner_id;
+	look.side = look.received_bytes > look.acked_bytes ? RECEIVING : SENDING;
+	key.row = look.side == RECEIVING ? TUNABLE_TCP_RMEM : TUNABLE_TCP_WMEM;
+	if (!moved) { /* memory is short, and it may hold some */
+		l = learning_of(&key, true);
+		if (l)
+			note_tunable(l, net, look.side);
+		return;
+	}
 	sweep.moving++;
 	sweep.urgent += look.now_ns < flow->follow_until_ns;
 	look_at(&look, sk, tp);
@@ -284,20 +304,10 @@ static __always_inline void sweep_socket(struct sock *sk, struct flow *flow)
 		return;
 	note_finding(flow, &look, &found);
 
-	key.tuner = tuner_id;
-	key.row = look.side == RECEIVING ? TUNABLE_TCP_RMEM : TUNABLE_TCP_WMEM;
-	l = learning_of(&key, found.limited || found.queueing);
+	l = learning_of(&key, found.limited || found.queueing || sweep.memory_short);
 	if (!l)
 		return;
-	if (look.side == RECEIVING) {
-		l->seen[0] = net->ipv4.sysctl_tcp_rmem[0];
-		l->seen[1] = net->ipv4.sysctl_tcp_rmem[1];
-	} else {
-		l->seen[0] = net->ipv4.sysctl_tcp_wmem[0];
-		l->seen[1] = net->ipv4.sysctl_tcp_wmem[1];
-	}
-	l->seen[2] = look.cap;
-	l->netns_inode = net->ns.inum;
+	note_tunable(l, net, look.side);
 	add_demand(l, sk, flow, &look, &found);
 	if (has_stalled(flow, &look, &found))
 		ask_for_visit(l, flow, key.netns);
@@ -308,10 +318,18 @@ static __always_inline void sweep_socket(struct sock *sk, struct flow *flow)
 
 /* ---- the end of a sweep -------------------------------------------------- */
 
+/* While no connection carries data. */
+static __always_inline bool wanted_at_rest(__u64 now)
+{
+	return sweep.sockets || now - sweep.memory_moved_ns < cfg_memory_watch_ns;
+}
+
 static __always_inline void finish_sweep(void)
 {
 	struct beat *beat = own_beat();
+	__u64 now = bpf_ktime_get_ns();
 
+	look_at_memory(now);
 	for (__u32 i = 0; i < TOUCHED_MAX; i++) {
 		if (i >= sweep.touched)
 			break;
@@ -320,10 +338,10 @@ static __always_inline void finish_sweep(void)
 	if (beat) {
 		/* A connection that is held back is looked at again soon,
 		 * also while the last raise is showing its effect. */
-		beat->period_ms = sweep.urgent	? BEAT_FAST_MS :
-				  sweep.moving	? BEAT_BUSY_MS :
-				  sweep.sockets ? BEAT_IDLE_MS :
-						  0;
+		beat->period_ms = sweep.urgent	  ? BEAT_FAST_MS :
+				  sweep.moving	  ? BEAT_BUSY_MS :
+				  wanted_at_rest(now) ? BEAT_IDLE_MS :
+							0;
 		beat->asleep = beat->period_ms != BEAT_FAST_MS;
 	}
 	count(COUNT_SWEEPS);

@@ -2,8 +2,10 @@
 #pragma once
 
 /*
- * Coming down again: what nobody has needed for long.
+ * Coming down again: what nobody has needed for long. And up again: what came
+ * down for lack of memory.
  */
+#include "bpf/tuners/tcp_buffer_memory.bpf.h"
 #include "bpf/tuners/tcp_buffer_trial.bpf.h"
 
 SEC("?iter/bpf_map_elem")
@@ -23,7 +25,15 @@ int decay__learning(struct bpf_iter__bpf_map_elem *ctx)
 	key = *key_in_map;
 	drop_old_trial(l, now);
 	published = bpf_map_lookup_elem(&tuner_published, &key);
-	if (!published || !published->writes || published->last[2] <= published->baseline[2] ||
+	if (!published || !published->writes)
+		return 0;
+	if (key.row == TUNABLE_TCP_MEM) {
+		lower_tcp_mem(&key, l, published, now);
+		return 0;
+	}
+	if (unsqueeze(&key, l, published, now))
+		return 0;
+	if (published->last[2] <= published->baseline[2] ||
 	    now - l->needed_ns < cfg_unneeded_ns || is_yielded(key.netns, key.row))
 		return 0;
 	step = l->step;

@@ -6,6 +6,7 @@
  * namespace, from the demand that the sweep has gathered. The arithmetic is in
  * tcp_buffer_logic.h.
  */
+#include "bpf/tuners/tcp_buffer_memory.bpf.h"
 #include "bpf/tuners/tcp_buffer_trial.bpf.h"
 
 static __always_inline __u16 why_limited(const struct state_key *key, const struct demand *demand)
@@ -18,15 +19,17 @@ static __always_inline __u16 why_limited(const struct state_key *key, const stru
 
 static __always_inline void decide_raise(const struct state_key *key, struct learning *l, __u64 now)
 {
-	__u64 pressure = sample_value(SAMPLE_TCP_MEM_PRESSURE);
 	struct demand *demand = &l->demand;
 	struct request *request;
+	struct memory memory;
 	__u64 target;
 
-	target = raised_cap(l->seen[2], demand->need, memory_ceiling(pressure, tuner_page_bytes));
+	read_memory(&memory);
+	target = raised_cap(l->seen[2], demand->need,
+			    memory_ceiling(memory.limit[1], tuner_page_bytes));
 	if (!target)
 		return;
-	if (sample_value(SAMPLE_TCP_MEM_USED) >= pressure) {
+	if (memory_is_near(&memory)) {
 		count(COUNT_HELD_MEMORY);
 		return;
 	}
@@ -105,6 +108,10 @@ __noinline int decide(__u32 index)
 		l->trial.cap_before = 0;
 		if (l->demand.limited)
 			count(COUNT_HELD_YIELDED);
+		return 0;
+	}
+	if (sweep.memory_short) {
+		squeeze(&key, l, now);
 		return 0;
 	}
 	if (l->trial.cap_before && judge_trial(&key, l, now))
