@@ -263,8 +263,8 @@ static __always_inline void sweep_socket(struct sock *sk, struct flow *flow)
 {
 	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
 	struct state_key key = {};
-	struct look look = {};
-	struct finding found;
+	struct finding *found = &sweep.found;
+	struct look *look = &sweep.look;
 	struct learning *l;
 	struct net *net;
 	bool moved;
@@ -272,12 +272,12 @@ static __always_inline void sweep_socket(struct sock *sk, struct flow *flow)
 	if (!tp || sk->__sk_common.skc_state != TCP_ESTABLISHED)
 		return;
 	sweep.sockets++;
-	look.now_ns = bpf_ktime_get_ns();
-	look.received_bytes = tp->bytes_received;
-	look.acked_bytes = tp->bytes_acked;
-	moved = flow_moved(flow, look.now_ns, look.received_bytes, look.acked_bytes);
+	look->now_ns = bpf_ktime_get_ns();
+	look->received_bytes = tp->bytes_received;
+	look->acked_bytes = tp->bytes_acked;
+	moved = flow_moved(flow, look->now_ns, look->received_bytes, look->acked_bytes);
 	if (!moved) {
-		sweep.urgent += !flow->first_buffer && look.now_ns < flow->follow_until_ns;
+		sweep.urgent += !flow->first_buffer && look->now_ns < flow->follow_until_ns;
 		if (!sweep.memory_short)
 			return;
 	}
@@ -286,34 +286,36 @@ static __always_inline void sweep_socket(struct sock *sk, struct flow *flow)
 	if (!netns_in_scope(key.netns))
 		return;
 	key.tuner = tuner_id;
-	look.side = look.received_bytes > look.acked_bytes ? RECEIVING : SENDING;
-	key.row = look.side == RECEIVING ? TUNABLE_TCP_RMEM : TUNABLE_TCP_WMEM;
+	look->side = look->received_bytes > look->acked_bytes ? RECEIVING : SENDING;
+	key.row = look->side == RECEIVING ? TUNABLE_TCP_RMEM : TUNABLE_TCP_WMEM;
 	if (!moved) { /* memory is short, and it may hold some */
 		l = learning_of(&key, true);
 		if (l)
-			note_tunable(l, net, look.side);
+			note_tunable(l, net, look->side);
 		return;
 	}
 	sweep.moving++;
-	sweep.urgent += look.now_ns < flow->follow_until_ns;
-	look_at(&look, sk, tp);
-	look.cap = look.side == RECEIVING ? net->ipv4.sysctl_tcp_rmem[2] :
+	sweep.urgent += look->now_ns < flow->follow_until_ns;
+	look_at(look, sk, tp);
+	look->cap = look->side == RECEIVING ? net->ipv4.sysctl_tcp_rmem[2] :
 					    net->ipv4.sysctl_tcp_wmem[2];
-	found = judge(flow, &look);
-	if (!found.judged)
+	barrier();
+	*found = judge(flow, look);
+	barrier();
+	if (!found->judged)
 		return;
-	note_finding(flow, &look, &found);
+	note_finding(flow, look, found);
 
-	l = learning_of(&key, found.limited || found.queueing || sweep.memory_short);
+	l = learning_of(&key, found->limited || found->queueing || sweep.memory_short);
 	if (!l)
 		return;
-	note_tunable(l, net, look.side);
-	add_demand(l, sk, flow, &look, &found);
-	if (has_stalled(flow, &look, &found))
+	note_tunable(l, net, look->side);
+	add_demand(l, sk, flow, look, found);
+	if (has_stalled(flow, look, found))
 		ask_for_visit(l, flow, key.netns);
-	if (look.side == RECEIVING && found.limited && !flow->waiting_buffer)
-		wait_for_growth(flow, &look);
-	sweep.urgent += flow->waiting_buffer && found.limited;
+	if (look->side == RECEIVING && found->limited && !flow->waiting_buffer)
+		wait_for_growth(flow, look);
+	sweep.urgent += flow->waiting_buffer && found->limited;
 }
 
 /* ---- the end of a sweep -------------------------------------------------- */

@@ -79,6 +79,11 @@ struct {
 	__u32 memory_short;    /* TCP's, and no more to be had */
 	__u64 memory_moved_ns; /* when something was last out of place for it */
 	struct state_key keys[TOUCHED_MAX];
+	/* Of the connection under way. Here rather than on the stack, because what
+	 * is read back from memory is any value to the verifier, which would
+	 * follow each that it knows to the end. */
+	struct look look;
+	struct finding found;
 } sweep;
 
 struct learning blank_learning; /* too large for the stack */
