@@ -214,7 +214,7 @@ static __always_inline void add_demand(struct learning *l, struct sock *sk, stru
 	}
 	if (!found->limited || !falls_short(look->cap, found->need))
 		return;
-	if (l->in_vain.in_row && held_in_vain(&l->in_vain, sk, look->now_ns)) {
+	if (l->in_vain.in_row && held_in_vain(&l->in_vain, sk, found->need, look->now_ns)) {
 		note_once(flow, true, COUNT_HELD_IN_VAIN);
 		return;
 	}

@@ -154,10 +154,11 @@ PURE __u64 segment_memory(__u32 mss)
 	return (1ULL << bit_length(sat_add(mss, 640) - 1)) + 256;
 }
 
-/* The buffer has practically reached the cap. */
+/* The buffer has practically reached the cap. One that is larger was given it
+ * before the cap came down, and is not held back by it. */
 PURE __u8 at_cap(__u64 buffer, __u64 cap)
 {
-	return buffer >= cap - cap / 16;
+	return buffer >= cap - cap / 16 && buffer <= cap + cap / 16;
 }
 
 /*

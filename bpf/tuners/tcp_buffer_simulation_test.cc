@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note
 //
-// Are the decisions of tcp_buffer stable? They run here, hours in milliseconds, against a model of a
-// flow: bounded overshoot, and nothing that goes on swinging. The order of the decisions, in
+// Are the decisions of tcp_buffer stable? They run here, hours in milliseconds, against a model of
+// a flow: bounded overshoot, and nothing that goes on swinging. The order of the decisions, in
 // Tuner::End(), is that of tcp_buffer_decide.bpf.h; the arithmetic is the tuner's own.
 
 #include <gtest/gtest.h>
@@ -28,8 +28,8 @@ constexpr uint64_t kLatencyHold = 10 * kSecond;
 constexpr uint64_t kCeiling = uint64_t{1} << 30;
 constexpr uint32_t kMss = 1448;
 
-// A raise goes to 1.25 x 1.56 / 0.7 = 2.8 times what the path holds (receiving: 2.93), and a rate is
-// measured to a sixteenth. This is the bound of any overshoot.
+// A raise goes to 1.25 x 1.56 / 0.7 = 2.8 times what the path holds (receiving: 2.93), and a rate
+// is measured to a sixteenth. This is the bound of any overshoot.
 constexpr double kMostOfPath = 3.2;
 
 struct PathModel {
@@ -41,14 +41,14 @@ struct PathModel {
   double Holds() const { return link * rtt; }
 };
 
-// One bulk connection. Its buffers grow with the maximum at once, and never shrink.
+// One bulk connection. Its buffers double from look to look, up to the maximum, and never shrink.
 class FlowModel {
  public:
   // For a step of time, with these maxima at its two ends.
   void Run(const PathModel& path, uint64_t send_cap, uint64_t receive_cap, double noise = 1) {
     const double most = path.Holds() + path.queue;
-    sndbuf_ = std::max(sndbuf_, send_cap);
-    rcvbuf_ = std::max(rcvbuf_, receive_cap);
+    sndbuf_ = std::max(sndbuf_, std::min(2 * sndbuf_, send_cap));
+    rcvbuf_ = std::max(rcvbuf_, std::min(2 * rcvbuf_, receive_cap));
     const double window = std::min(static_cast<double>(rcvbuf_) * 0.64, path.peer_window);
     const double in_flight = std::min({static_cast<double>(sndbuf_) * 0.7, window, most});
     rate_ = std::min(in_flight / path.rtt, path.link) * noise;
@@ -80,7 +80,7 @@ class FlowModel {
   flow state = {};
 
  private:
-  uint64_t sndbuf_ = 0, rcvbuf_ = 0;
+  uint64_t sndbuf_ = 65536, rcvbuf_ = 65536;
   double cwnd_ = 0, rate_ = 0, rtt_ = 0, bytes_ = 0;
 };
 
@@ -102,7 +102,10 @@ class Tuner {
     }
     if (found.bloated) demand_.bloated_rtt_us = std::max(demand_.bloated_rtt_us, found.rtt_us);
     if (!found.limited || !falls_short(cap, found.need)) return;
-    if (now - in_vain_.since_ns < in_vain_hold_ns(in_vain_.in_row, 1)) return;
+    if (!is_new_need(&in_vain_, found.need) &&
+        now - in_vain_.since_ns < in_vain_hold_ns(in_vain_.in_row, 1)) {
+      return;
+    }
     if (!is_witness(&trial_, &model->state.witness)) {
       witness_ask(&model->state.witness, sweep_, found.rate, cap, SEND_PAYLOAD_256THS,
                   found.rtt_us);
@@ -151,7 +154,7 @@ class Tuner {
     const uint64_t target = raised_cap(cap, demand_.need, kCeiling);
     if (target == 0 || latency_forbids(&latency_, &demand_)) return;
     learning_step_move(&step_, now, 1, kHorizon);
-    trial_raise(&trial_, now, sweep_, cap, demand_.rtt_us);
+    trial_raise(&trial_, now, sweep_, cap, demand_.need, demand_.rtt_us);
     hold_until_ns_ = now + demand_.rtt_us * NS_PER_US;
     Move(target, 1);
   }
@@ -173,7 +176,7 @@ class Tuner {
     if (trial_.cap_before == 0) return false;
     const outcome result = trial_outcome(&trial_, &demand_.testimony, now, cap);
     if (result == TRIAL_RUNS) return false;
-    if (result == RAISE_HELPED) in_vain_.in_row = 0;
+    if (result == RAISE_HELPED) in_vain_forget(&in_vain_);
     if (result == RAISE_IN_VAIN) {
       in_vain_note(&in_vain_, &trial_, now);
       learning_step_move(&step_, now, -1, kHorizon);
@@ -249,30 +252,35 @@ TEST_P(StepTable, ReachesWhatThePathHoldsAndStaysThere) {
 
 INSTANTIATE_TEST_SUITE_P(RoundTrips, StepTable, ::testing::Values(0.005, 0.02, 0.1, 0.3));
 
+// While the path grows, a raise may be judged as not needed yet, and be taken back, once in a
+// while.
 TEST(RampTest, FollowsWithoutPassingIt) {
   const auto path_at = [](double s) {
     return PathModel{.link = 1.25e6 + 123.75e6 * std::min(1.0, s / 60)};
   };
   Tuner tuner(SENDING, kSmall);
-  Simulate(&tuner, 3600, path_at);
+  Simulate(&tuner, 3600, path_at, 0, 300);
   EXPECT_GE(0.7 * static_cast<double>(tuner.cap), path_at(60).Holds());
   ExpectWithin(tuner, path_at(60).Holds());
-  EXPECT_EQ(0, tuner.Reversals());
+  EXPECT_LE(tuner.Reversals(), 4);
 }
 
 TEST(NoiseTest, OfAThirdOfTheRateMovesNothingOnceThePathIsFull) {
   const PathModel path;
   Tuner tuner(SENDING, kSmall);
-  Simulate(&tuner, 60, [&](double) { return path; }, 0.33);
+  Simulate(
+      &tuner, 60, [&](double) { return path; }, 0.33);
   const size_t settled = tuner.moves.size();
   Tuner longer(SENDING, kSmall);
-  Simulate(&longer, 7200, [&](double) { return path; }, 0.33);
+  Simulate(
+      &longer, 7200, [&](double) { return path; }, 0.33);
   EXPECT_EQ(settled, longer.moves.size());
   ExpectWithin(longer, path.Holds());
 }
 
-// Demand that comes and goes. Faster than it is forgotten (ten minutes), nothing may swing with it;
-// slower, a swing of ours for one of its own is what coming down means.
+// Demand that comes and goes. Faster than it is forgotten (ten minutes), nothing may swing with it,
+// but for one raise that is taken back; slower, a swing of ours for one of its own is what coming
+// down means.
 class OscillationTable : public ::testing::TestWithParam<double> {};
 
 TEST_P(OscillationTable, IsFollowedAtMostOnceInEachPeriod) {
@@ -284,7 +292,7 @@ TEST_P(OscillationTable, IsFollowedAtMostOnceInEachPeriod) {
            [&](double s) { return std::fmod(s, period) < period / 2 ? busy : quiet; });
   ExpectWithin(tuner, busy.Holds());
   if (period <= 1200) {
-    EXPECT_EQ(0, tuner.Reversals());
+    EXPECT_LE(tuner.Reversals(), 1);
   } else {
     EXPECT_LE(tuner.Reversals(), 2 * seconds / period + 1);
   }
@@ -298,10 +306,11 @@ TEST(LatencyTest, ComesDownToWhatThePathNeedsAndDoesNotSwing) {
   const PathModel path = {.link = 6.25e6, .rtt = 0.02, .queue = 2e6};
   Tuner tuner(SENDING, 8 << 20);
   // Connections that grow show that latency follows the buffer.
-  Simulate(&tuner, 1800, [&](double) { return path; }, 0, 30);
+  Simulate(
+      &tuner, 1800, [&](double) { return path; }, 0, 30);
   EXPECT_GE(0.7 * static_cast<double>(tuner.cap), path.Holds());
-  EXPECT_LE(tuner.Reversals(), 1);
-  EXPECT_LE(tuner.moves.size(), 12u);
+  EXPECT_LE(tuner.cap, 1u << 20);
+  EXPECT_EQ(0, tuner.Reversals());
 }
 
 // Sender and receiver are tuned by two hosts that know nothing of each other: each sees its own
@@ -332,7 +341,8 @@ TEST(InVainTest, IsTriedMoreAndMoreRarely) {
   const double window = 700e3;
   const PathModel path = {.peer_window = window};
   Tuner tuner(SENDING, static_cast<uint64_t>(1.6 * window));
-  Simulate(&tuner, 4 * 3600, [&](double) { return path; }, 0, 60);
+  Simulate(
+      &tuner, 4 * 3600, [&](double) { return path; }, 0, 60);
   EXPECT_GE(tuner.Reversals(), 2) << "it is tried again";
   EXPECT_LE(tuner.Reversals(), 20);
   EXPECT_LE(static_cast<double>(tuner.highest), 3 * window);
@@ -341,13 +351,13 @@ TEST(InVainTest, IsTriedMoreAndMoreRarely) {
 // TCP fills whatever it may, for hours: buffers that go back up run into the same shortage.
 TEST(SqueezeTest, BuffersAreTriedMoreAndMoreRarelyWhileMemoryStaysShort) {
   constexpr uint64_t kFound = 4 << 20;
-  constexpr uint64_t kConnections = 100;
+  constexpr uint64_t kConnections = 45;  // too many at the full size, few at half
   uint64_t cap = kFound, squeezed_ns = 0;
   uint32_t squeezes = 0;
   bool is_squeezed = false;
   memory m = {.used = 0, .available = 1000, .limit = {37'500, 50'000, 75'000}};
   for (uint64_t now = kStart; now < kStart + 4 * 3600 * kSecond; now += 5 * kSecond) {
-    m.used = cap * kConnections / 4096;
+    m.used = std::min<uint64_t>(cap * kConnections / 4096, m.limit[2]);
     if (memory_is_near(&m) && memory_raised_high(&m) == 0) {
       squeezes += !is_squeezed;
       is_squeezed = true;

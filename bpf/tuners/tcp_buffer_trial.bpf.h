@@ -20,12 +20,15 @@ static __always_inline bool same_peer(const __u8 *a, const __u8 *b)
 }
 
 /* Is this connection to go without, since the last raise was in vain? */
-static __always_inline bool held_in_vain(const struct in_vain *in_vain, struct sock *sk, __u64 now)
+static __always_inline bool held_in_vain(const struct in_vain *in_vain, struct sock *sk,
+					 __u64 need, __u64 now)
 {
 	__u64 age = sat_sub(now, in_vain->since_ns);
 	__u8 peer[16] = {};
 	__u32 family;
 
+	if (is_new_need(in_vain, need))
+		return false;
 	copy_peer(sk, &family, peer);
 	return age < in_vain_hold_ns(in_vain->in_row, same_peer(peer, in_vain->peer));
 }
@@ -63,7 +66,7 @@ static __always_inline void begin_or_extend_trial(struct learning *l, __u64 now)
 {
 	struct demand *demand = &l->demand;
 
-	if (!trial_raise(&l->trial, now, sweep.number, l->seen[2], demand->rtt_us))
+	if (!trial_raise(&l->trial, now, sweep.number, l->seen[2], demand->need, demand->rtt_us))
 		return;
 	l->trial.peer_family = demand->peer_family;
 	__builtin_memcpy(l->trial.peer, demand->peer, sizeof(l->trial.peer));
@@ -125,7 +128,7 @@ static __always_inline bool judge_trial(const struct state_key *key, struct lear
 		count(COUNT_RAISES_HELPED);
 		count_more(COUNT_GAINED, KBIT_PER_S(testimony->now - testimony->before));
 		say_it_helped(key, l);
-		l->in_vain.in_row = 0;
+		in_vain_forget(&l->in_vain);
 		break;
 	case RAISE_IN_VAIN:
 		if (!take_back(key, l, now))

@@ -20,6 +20,10 @@ enum {
 	/* A gain is an eighth or more: a rate is known to a sixteenth
 	 * (RATE_WINDOW_LEAST_BYTES), before and after. */
 	TRIAL_GAIN_PART = 8,
+	/* A rate is a maximum, so it may be that of a burst. Only what is a
+	 * quarter less shows that the path is another now, and only a need a
+	 * quarter larger that it is another need. */
+	TRIAL_BURST_PART = 4,
 	/* A gain counts from here on: slow start doubles in each round trip. */
 	TRIAL_SETTLE_ROUND_TRIPS = 16,
 	/* No gain counts from here on, with TRIAL_PATIENCE_NS. */
@@ -48,6 +52,7 @@ struct witness {
 /* A series of raises under judgement. All zero: none. */
 struct trial {
 	__u64 cap_before; /* 0: none */
+	__u64 need;	  /* the largest that was asked for, bytes */
 	__u64 raised_ns;  /* the last raise */
 	__u32 sweep;	  /* of the first */
 	__u32 rtt_us;
@@ -59,6 +64,7 @@ struct trial {
 /* Raises in vain, one after the other. */
 struct in_vain {
 	__u64 since_ns; /* the last */
+	__u64 need;	/* the largest that was asked for, bytes */
 	__u32 in_row;
 	__u32 peer_family;
 	__u8 peer[16];
@@ -109,13 +115,17 @@ PURE void testify(struct testimony *testimony, const struct witness *witness, __
 	testimony->users += uses_raise;
 }
 
-/* A raise from `cap` is made. Returns 1 where it is the first of a series. */
-PURE __u8 trial_raise(struct trial *trial, __u64 now_ns, __u32 sweep, __u64 cap, __u32 rtt_us)
+/* A raise from `cap` is made for a need. Returns 1 for the first of a series. */
+PURE __u8 trial_raise(struct trial *trial, __u64 now_ns, __u32 sweep, __u64 cap, __u64 need,
+		      __u32 rtt_us)
 {
 	trial->raised_ns = now_ns;
 	trial->rtt_us = rtt_us;
-	if (trial->cap_before)
+	if (trial->cap_before) {
+		trial->need = max_u64(trial->need, need);
 		return 0;
+	}
+	trial->need = need;
 	trial->cap_before = cap;
 	trial->sweep = sweep;
 	return 1;
@@ -150,13 +160,13 @@ PURE enum outcome trial_outcome(const struct trial *trial, const struct testimon
 	if (age < trial_patience_ns(trial))
 		return TRIAL_RUNS;
 	/* Others may be using it, who had not asked. */
-	if (!testimony->users || testimony->now < before - before / TRIAL_GAIN_PART ||
+	if (!testimony->users || testimony->now < before - before / TRIAL_BURST_PART ||
 	    testimony->need_of_others > trial->cap_before)
 		return RAISE_UNKNOWN;
 	return RAISE_IN_VAIN;
 }
 
-/* How long no raise is tried, after so many in vain. */
+/* How long no raise is tried for the same need, after so many in vain. */
 PURE_ONCE __u64 in_vain_hold_ns(__u32 in_row, __u32 same_peer)
 {
 	__u64 hold;
@@ -167,10 +177,23 @@ PURE_ONCE __u64 in_vain_hold_ns(__u32 in_row, __u32 same_peer)
 	return same_peer ? hold : hold / TRIAL_OTHERS_PART;
 }
 
+/* A larger need than those that a raise did not help is another matter. */
+PURE __u8 is_new_need(const struct in_vain *in_vain, __u64 need)
+{
+	return need > sat_add(in_vain->need, in_vain->need / TRIAL_BURST_PART);
+}
+
 PURE void in_vain_note(struct in_vain *in_vain, const struct trial *trial, __u64 now_ns)
 {
+	in_vain->in_row = is_new_need(in_vain, trial->need) ? 1 : in_vain->in_row + 1;
+	in_vain->need = max_u64(in_vain->need, trial->need);
 	in_vain->since_ns = now_ns;
-	in_vain->in_row++;
 	in_vain->peer_family = trial->peer_family;
 	__builtin_memcpy(in_vain->peer, trial->peer, sizeof(in_vain->peer));
+}
+
+PURE void in_vain_forget(struct in_vain *in_vain)
+{
+	in_vain->in_row = 0;
+	in_vain->need = 0;
 }

@@ -12,12 +12,13 @@ namespace {
 constexpr uint64_t kSecond = 1'000'000'000;
 constexpr uint64_t kStart = 1000 * kSecond;
 constexpr uint64_t kCap = 1'000'000;
+constexpr uint64_t kNeed = 8'000'000;
 constexpr uint32_t kRttUs = 100'000;
 constexpr uint32_t kSweep = 7;
 
 trial RaisedAt(uint64_t now) {
   trial t = {};
-  trial_raise(&t, now, kSweep, kCap, kRttUs);
+  trial_raise(&t, now, kSweep, kCap, kNeed, kRttUs);
   return t;
 }
 
@@ -73,8 +74,8 @@ INSTANTIATE_TEST_SUITE_P(
     ::testing::Values(
         Row{"uses more, delivers the same", Heard(8'000'000), 2 * kCap, RAISE_IN_VAIN},
         Row{"a gain within what can be measured", Heard(8'900'000), 2 * kCap, RAISE_IN_VAIN},
-        Row{"a loss within what can be measured", Heard(7'100'000), 2 * kCap, RAISE_IN_VAIN},
-        Row{"much less: the path is another now", Heard(6'000'000), 2 * kCap, RAISE_UNKNOWN},
+        Row{"a burst before", Heard(6'100'000), 2 * kCap, RAISE_IN_VAIN},
+        Row{"much less: the path is another now", Heard(5'900'000), 2 * kCap, RAISE_UNKNOWN},
         Row{"does not use it", Heard(8'000'000, false), 2 * kCap, RAISE_UNKNOWN},
         Row{"nobody is left", {}, 2 * kCap, RAISE_UNKNOWN},
         Row{"somebody who had not asked needs it", WithNeedOfOthers(kCap + 1), 2 * kCap,
@@ -97,7 +98,8 @@ TEST(WitnessTest, OnlyWhoAskedForTheFirstRaiseIsOne) {
   witness first = {}, later = {}, never = {};
   witness_ask(&first, kSweep, 1, kCap, 179, kRttUs);
   witness_ask(&later, kSweep + 3, 1, kCap, 179, kRttUs);
-  EXPECT_EQ(0, trial_raise(&t, kStart + kSecond, kSweep + 3, 2 * kCap, kRttUs)) << "one series";
+  EXPECT_EQ(0, trial_raise(&t, kStart + kSecond, kSweep + 3, 2 * kCap, kNeed, kRttUs))
+      << "one series";
   EXPECT_EQ(kCap, t.cap_before);
   EXPECT_TRUE(is_witness(&t, &first));
   EXPECT_FALSE(is_witness(&t, &later));
@@ -126,9 +128,33 @@ TEST(InVainHoldTest, DoublesUntilAnHourAndOthersWaitASixteenth) {
   EXPECT_EQ(60 * kSecond / 16, in_vain_hold_ns(1, 0));
 }
 
+TEST(InVainTest, LargerNeedIsAnotherMatter) {
+  trial t = RaisedAt(kStart);
+  in_vain v = {};
+  in_vain_note(&v, &t, kStart);
+  t.need = 7'000'000;
+  in_vain_note(&v, &t, kStart);
+  EXPECT_EQ(2u, v.in_row);
+  EXPECT_FALSE(is_new_need(&v, 10'000'000)) << "may be a burst";
+  EXPECT_TRUE(is_new_need(&v, 10'000'001));
+  t.need = 10'000'001;
+  in_vain_note(&v, &t, kStart);
+  EXPECT_EQ(1u, v.in_row);
+  in_vain_forget(&v);
+  EXPECT_EQ(0u, in_vain_hold_ns(v.in_row, 1));
+}
+
+TEST(InVainTest, LargestNeedOfASeriesCounts) {
+  trial t = RaisedAt(kStart);
+  trial_raise(&t, kStart, kSweep, 2 * kCap, 2 * kNeed, kRttUs);
+  in_vain v = {};
+  in_vain_note(&v, &t, kStart);
+  EXPECT_EQ(2 * kNeed, v.need);
+}
+
 TEST(TrialTest, ExtremesDoNotWrap) {
   trial t = {};
-  trial_raise(&t, 0, 0, 1, UINT32_MAX);
+  trial_raise(&t, 0, 0, 1, UINT64_MAX, UINT32_MAX);
   EXPECT_GT(trial_patience_ns(&t), trial_settle_ns(&t));
   witness w = {};
   witness_ask(&w, 0, UINT64_MAX, UINT64_MAX, 256, 0);
