@@ -27,6 +27,11 @@
  * is short, nor for a connection that already keeps a queue standing, unless
  * latency has been seen not to follow the buffer.
  *
+ * Every raise is judged (tcp_buffer_trial_logic.h): the connections that asked
+ * for it are compared with themselves, and one that helped nobody is taken
+ * back. Near the limit of TCP's memory (tcp_buffer_memory_logic.h) tcp_mem
+ * grows while the machine has memory; where it cannot, all buffers come down.
+ *
  * Down it goes when round trips follow the buffer (r >= 0.9, and two and a half
  * times the shortest), never below what connections need; and step by step to
  * where we found it, when nothing has needed the upper half for ten minutes.

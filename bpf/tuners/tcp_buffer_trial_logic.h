@@ -20,10 +20,11 @@ enum {
 	/* A gain is an eighth or more: a rate is known to a sixteenth
 	 * (RATE_WINDOW_LEAST_BYTES), before and after. */
 	TRIAL_GAIN_PART = 8,
-	/* A rate is a maximum, so it may be that of a burst. Only what is a
-	 * quarter less shows that the path is another now, and only a need a
-	 * quarter larger that it is another need. */
-	TRIAL_BURST_PART = 4,
+	/* A rate is a maximum, so it may be that of a burst (28 % more were
+	 * seen of a fixed window). Less by more than a quarter shows that the
+	 * path is another now, and half more that it is another need. */
+	TRIAL_LESS_PART = 4,
+	TRIAL_NEW_NEED_PART = 2,
 	/* A gain counts from here on: slow start doubles in each round trip. */
 	TRIAL_SETTLE_ROUND_TRIPS = 16,
 	/* No gain counts from here on, with TRIAL_PATIENCE_NS. */
@@ -160,7 +161,7 @@ PURE enum outcome trial_outcome(const struct trial *trial, const struct testimon
 	if (age < trial_patience_ns(trial))
 		return TRIAL_RUNS;
 	/* Others may be using it, who had not asked. */
-	if (!testimony->users || testimony->now < before - before / TRIAL_BURST_PART ||
+	if (!testimony->users || testimony->now < before - before / TRIAL_LESS_PART ||
 	    testimony->need_of_others > trial->cap_before)
 		return RAISE_UNKNOWN;
 	return RAISE_IN_VAIN;
@@ -180,7 +181,7 @@ PURE_ONCE __u64 in_vain_hold_ns(__u32 in_row, __u32 same_peer)
 /* A larger need than those that a raise did not help is another matter. */
 PURE __u8 is_new_need(const struct in_vain *in_vain, __u64 need)
 {
-	return need > sat_add(in_vain->need, in_vain->need / TRIAL_BURST_PART);
+	return need > sat_add(in_vain->need, in_vain->need / TRIAL_NEW_NEED_PART);
 }
 
 PURE void in_vain_note(struct in_vain *in_vain, const struct trial *trial, __u64 now_ns)

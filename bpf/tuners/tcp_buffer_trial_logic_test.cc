@@ -135,9 +135,9 @@ TEST(InVainTest, LargerNeedIsAnotherMatter) {
   t.need = 7'000'000;
   in_vain_note(&v, &t, kStart);
   EXPECT_EQ(2u, v.in_row);
-  EXPECT_FALSE(is_new_need(&v, 10'000'000)) << "may be a burst";
-  EXPECT_TRUE(is_new_need(&v, 10'000'001));
-  t.need = 10'000'001;
+  EXPECT_FALSE(is_new_need(&v, 12'000'000)) << "may be a burst";
+  EXPECT_TRUE(is_new_need(&v, 12'000'001));
+  t.need = 12'000'001;
   in_vain_note(&v, &t, kStart);
   EXPECT_EQ(1u, v.in_row);
   in_vain_forget(&v);
