@@ -126,6 +126,23 @@ TEST(DescriptionTest, TunerWithoutAnyTableIsFine) {
   EXPECT_TRUE(Parse(s));
 }
 
+TEST(DescriptionTest, VisitMayAskToRunAtStart) {
+  Section s = Good();
+  s.hooks[1].kind = HOOK_VISIT;
+  s.hooks[1].flags = HOOK_AT_START;
+  s.hooks[1].period_ms = 0;
+  const auto parsed = Parse(s);
+  ASSERT_TRUE(parsed) << parsed.error().message();
+  EXPECT_FALSE(parsed->hooks[0].at_start);
+  EXPECT_TRUE(parsed->hooks[1].at_start);
+}
+
+TEST(DescriptionTest, MemoryOfTheMachineMayBeSampled) {
+  Section s = Good();
+  std::strcpy(s.samples[1].source, "/proc/meminfo");
+  EXPECT_TRUE(Parse(s));
+}
+
 struct Damage {
   const char* what;
   std::function<void(Section*)> damage;

@@ -17,9 +17,11 @@
 #include "bpf/common/pure/limits.h"
 
 enum {
-	/* A gain is an eighth or more: a rate is known to a sixteenth
-	 * (RATE_WINDOW_LEAST_BYTES), before and after. */
-	TRIAL_GAIN_PART = 8,
+	/* A gain is a quarter or more. Up to an eighth is none: a rate is known
+	 * to a sixteenth (RATE_WINDOW_LEAST_BYTES), before and after. Between
+	 * the two it may be a burst. */
+	TRIAL_GAIN_PART = 4,
+	TRIAL_SAME_PART = 8,
 	/* A rate is a maximum, so it may be that of a burst (28 % more were
 	 * seen of a fixed window). Less by more than a quarter shows that the
 	 * path is another now, and half more that it is another need. */
@@ -149,19 +151,20 @@ PURE enum outcome trial_outcome(const struct trial *trial, const struct testimon
 				__u64 now_ns, __u64 cap)
 {
 	__u64 age = sat_sub(now_ns, trial->raised_ns);
-	__u64 part = testimony->carried / TRIAL_GAIN_PART;
+	__u64 carried = testimony->carried;
 	__u64 before = testimony->before;
 
 	if (cap <= trial->cap_before)
 		return TRIAL_VOID;
 	if (age < trial_settle_ns(trial))
 		return TRIAL_RUNS;
-	if (testimony->witnesses && testimony->now > sat_add(testimony->carried, part))
+	if (testimony->witnesses && testimony->now > sat_add(carried, carried / TRIAL_GAIN_PART))
 		return RAISE_HELPED;
 	if (age < trial_patience_ns(trial))
 		return TRIAL_RUNS;
 	/* Others may be using it, who had not asked. */
-	if (!testimony->users || testimony->now < before - before / TRIAL_LESS_PART ||
+	if (!testimony->users || testimony->now > sat_add(carried, carried / TRIAL_SAME_PART) ||
+	    testimony->now < before - before / TRIAL_LESS_PART ||
 	    testimony->need_of_others > trial->cap_before)
 		return RAISE_UNKNOWN;
 	return RAISE_IN_VAIN;

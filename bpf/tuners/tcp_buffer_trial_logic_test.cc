@@ -36,7 +36,7 @@ uint64_t Late(const trial& t) { return kStart + trial_patience_ns(&t); }
 
 TEST(TrialOutcomeTest, MoreIsHelpAsSoonAsItHasSettled) {
   const trial t = RaisedAt(kStart);
-  const testimony heard = Heard(9'100'000);
+  const testimony heard = Heard(10'100'000);
   EXPECT_EQ(TRIAL_RUNS, trial_outcome(&t, &heard, Settled(t) - 1, 2 * kCap));
   EXPECT_EQ(RAISE_HELPED, trial_outcome(&t, &heard, Settled(t), 2 * kCap));
 }
@@ -76,6 +76,7 @@ INSTANTIATE_TEST_SUITE_P(
         Row{"a gain within what can be measured", Heard(8'900'000), 2 * kCap, RAISE_IN_VAIN},
         Row{"a burst before", Heard(6'100'000), 2 * kCap, RAISE_IN_VAIN},
         Row{"much less: the path is another now", Heard(5'900'000), 2 * kCap, RAISE_UNKNOWN},
+        Row{"a gain that may be a burst", Heard(9'900'000), 2 * kCap, RAISE_UNKNOWN},
         Row{"does not use it", Heard(8'000'000, false), 2 * kCap, RAISE_UNKNOWN},
         Row{"nobody is left", {}, 2 * kCap, RAISE_UNKNOWN},
         Row{"somebody who had not asked needs it", WithNeedOfOthers(kCap + 1), 2 * kCap,
