@@ -7,7 +7,6 @@
 #include <CLI/CLI.hpp>
 #include <chrono>
 #include <cstdio>
-#include <map>
 #include <string>
 #include <vector>
 
@@ -52,30 +51,28 @@ Status MeasurePath(double rate_mbit, double rtt_ms, int rounds, Report* report) 
   report->Heading(std::to_string(static_cast<int>(rate_mbit)) + " Mbit/s, " +
                   std::to_string(static_cast<int>(rtt_ms)) + " ms");
   for (const int kilobytes : {100, 300, 1000}) {
-    std::map<std::string, std::vector<double>> ratios;
-    std::vector<double> seconds;
+    std::vector<double> seconds[std::size(kArms)];
+    // Each arm comes first, second and last in turn: what came before may matter.
     for (int round = 0; round < rounds; ++round) {
-      double base = 0;
-      for (const Arm& arm : kArms) {
-        auto took = Transfer(*path, arm, uint64_t{1000} * static_cast<uint64_t>(kilobytes));
+      for (size_t i = 0; i < std::size(kArms); ++i) {
+        const size_t arm = (i + static_cast<size_t>(round)) % std::size(kArms);
+        auto took = Transfer(*path, kArms[arm], uint64_t{1000} * static_cast<uint64_t>(kilobytes));
         if (!took) return took.error();
-        if (&arm == &kArms[0]) {
-          base = *took;
-          seconds.push_back(base);
-        } else {
-          ratios[arm.name].push_back(*took / base);
-        }
+        seconds[arm].push_back(*took);
       }
     }
     const std::string key = std::to_string(static_cast<int>(rate_mbit)) + "mbit_" +
                             std::to_string(static_cast<int>(rtt_ms)) + "ms_" +
                             std::to_string(kilobytes) + "kB";
     const std::string size = std::to_string(kilobytes) + " kB, ";
-    report->Add({.key = key + "_s", .what = size + kArms[0].name, .unit = "s"}, seconds);
+    report->Add({.key = key + "_s", .what = size + kArms[0].name, .unit = "s"}, seconds[0]);
     for (size_t i = 1; i < std::size(kArms); ++i) {
+      std::vector<double> ratios;
+      for (size_t round = 0; round < seconds[i].size(); ++round)
+        ratios.push_back(seconds[i][round] / seconds[0][round]);
       report->Add({.key = key + (i == 1 ? "_rmem_ratio" : "_wmem_ratio"),
                    .what = size + kArms[i].name + ": time, ratio"},
-                  ratios[kArms[i].name]);
+                  ratios);
     }
   }
   return Ok();
