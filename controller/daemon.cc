@@ -18,6 +18,9 @@
 namespace bpftune {
 namespace {
 
+// Between two visits at start: one may take milliseconds, and there may be thousands.
+constexpr uint64_t kFirstVisitPauseNs = 20 * kNsPerMs;
+
 Status Visited(const Tuner& tuner) {
   auto ran = tuner.RunVisit();
   if (!ran) return ran.error();
@@ -119,7 +122,7 @@ void Daemon::Handle(const request& record) {
       return overrides_.Report(tuner, record);
     case REQUEST_VISIT:
       // The ring is being read; visits come after.
-      visits_.push_back({*index, NetnsId{record.netns}, record.netns_inode});
+      visits_.push_back({record.tuner, NetnsId{record.netns}, record.netns_inode});
       return;
     default:
       ++unknown_records_;
@@ -158,7 +161,9 @@ void Daemon::Drain() {
 }
 
 Status Daemon::RunVisit(const Visit& visit) {
-  const Tuner& tuner = *tuners_.tuners()[visit.index];
+  const auto index = tuners_.IndexOf(visit.tuner);
+  if (!index) return Ok();  // it has been unloaded
+  const Tuner& tuner = *tuners_.tuners()[*index];
   if (!tuner.has(HOOK_VISIT)) return Ok();
   if (visit.netns == home_) return Visited(tuner);
   auto netns = finder_.Find(visit.netns, visit.inode);
@@ -166,6 +171,30 @@ Status Daemon::RunVisit(const Visit& visit) {
   auto inside = ScopedNetns::Enter(netns->get());
   if (!inside) return inside.error();
   return Visited(tuner);
+}
+
+// What is older than the daemon, in every namespace it may look at.
+Status Daemon::PlanFirstVisits(uint64_t now_ns) {
+  for (const auto& tuner : tuners_.tuners()) {
+    const bool wanted = std::ranges::any_of(tuner->hooks(), [](const HookState& state) {
+      return state.hook.at_start && !state.program.empty();
+    });
+    if (!wanted) continue;
+    auto namespaces = names_.List();
+    if (!namespaces) return namespaces.error();
+    for (const NetnsEntry& entry : namespaces->entries) {
+      if (InScope(entry.id.value)) first_visits_.push_back({tuner->id(), entry.id, entry.inode});
+    }
+  }
+  first_visit_due_ns_ = now_ns;
+  return Ok();
+}
+
+void Daemon::RunFirstVisit(uint64_t now_ns) {
+  visits_.push_back(first_visits_.back());
+  first_visits_.pop_back();
+  Drain();
+  first_visit_due_ns_ = now_ns + kFirstVisitPauseNs;
 }
 
 void Daemon::RunPulse(size_t index, uint64_t now_ns) {
@@ -197,12 +226,14 @@ void Daemon::RunDue(uint64_t now_ns) {
       Drain();
     }
   }
+  if (!first_visits_.empty() && first_visit_due_ns_ <= now_ns) RunFirstVisit(now_ns);
   if (overrides_.due_ns().value_or(kNever) <= now_ns) overrides_.Check();
   Reap(now_ns);
 }
 
 uint64_t Daemon::NextDue() const {
   uint64_t due = overrides_.due_ns().value_or(kNever);
+  if (!first_visits_.empty()) due = std::min(due, first_visit_due_ns_);
   for (const Clock& clock : clocks_) {
     due = std::min(
         {due, clock.pulse.due_ns().value_or(kNever), clock.strategy.due_ns().value_or(kNever)});
@@ -222,6 +253,9 @@ Status Daemon::Run() {
     auto added = fd < 0 ? Ok() : AddTo(epoll.get(), fd);
     if (!added) return added;
   }
+  auto planned = PlanFirstVisits(NowNs());
+  if (!planned)
+    log_->Debug("what is older than the daemon is not seen: " + planned.error().message());
   for (;;) {
     Arm(timer.get(), NextDue());
     epoll_event events[4];

@@ -71,7 +71,7 @@ class Daemon {
     std::vector<uint64_t> periodic_due_ns;  // a hook each; 0: not periodic
   };
   struct Visit {
-    size_t index;  // of the tuner
+    uint16_t tuner;  // its number
     NetnsId netns;
     uint64_t inode;
   };
@@ -116,6 +116,8 @@ class Daemon {
   Status RunVisit(const Visit& visit);
   std::vector<int> StateMaps() const;
   void Reap(uint64_t now_ns);
+  Status PlanFirstVisits(uint64_t now_ns);
+  void RunFirstVisit(uint64_t now_ns);
   uint64_t NextDue() const;
 
   LogSink* log_;
@@ -146,6 +148,8 @@ class Daemon {
   std::set<std::string> enabled_;                // names of those that may act
   std::vector<Clock> clocks_;                    // beside tuners_
   std::vector<Visit> visits_;
+  std::vector<Visit> first_visits_;  // one after the other, from the end
+  uint64_t first_visit_due_ns_ = 0;
   RingBufferPtr ring_;
   uint64_t unknown_records_ = 0;
 };

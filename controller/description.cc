@@ -62,8 +62,9 @@ Status CheckSlots(const std::string& text, const std::string& what) {
   return Ok();
 }
 
-bool IsNetFile(std::string_view path) {
-  return path.starts_with("/proc/net/") && path.find("..") == path.npos;
+bool IsSampledFile(std::string_view path) {
+  return path == "/proc/meminfo" ||
+         (path.starts_with("/proc/net/") && path.find("..") == path.npos);
 }
 
 Result<Tunable> CheckTunable(const tuner_tunable& row) {
@@ -123,8 +124,9 @@ Result<Sample> CheckSample(const tuner_sample& row) {
   if (!field) return field.error();
   const bool known = row.kind >= SAMPLE_SYSCTL && row.kind <= SAMPLE_PAIRED;
   if (!known) return Error(what + ": unknown kind " + std::to_string(row.kind));
-  if (row.kind == SAMPLE_SYSCTL ? !IsNetSysctl(*source) : !IsNetFile(*source)) {
-    return Error(what + ": neither a sysctl below net. nor a file of /proc/net/");
+  if (row.kind == SAMPLE_SYSCTL ? !IsNetSysctl(*source) : !IsSampledFile(*source)) {
+    return Error(what +
+                 ": neither a sysctl below net. nor a file of /proc/net/, nor /proc/meminfo");
   }
   out.kind = static_cast<tuner_sample_kind>(row.kind);
   out.source = *source;
@@ -143,7 +145,10 @@ Result<Hook> CheckHook(const tuner_hook& row) {
   if (row.kind < HOOK_EVENT || row.kind > HOOK_VISIT) {
     return Error(what + ": unknown kind " + std::to_string(row.kind));
   }
-  if (row.flags & ~uint32_t{HOOK_REQUIRED}) return Error(what + ": unknown flags");
+  if (row.flags & ~uint32_t{HOOK_REQUIRED | HOOK_AT_START}) return Error(what + ": unknown flags");
+  if ((row.flags & HOOK_AT_START) && row.kind != HOOK_VISIT) {
+    return Error(what + ": only visits run at start");
+  }
   if ((row.kind == HOOK_PERIODIC) != (row.period_ms != 0)) {
     return Error(what + ": a period is for periodic hooks, and they need one");
   }
@@ -154,6 +159,7 @@ Result<Hook> CheckHook(const tuner_hook& row) {
   out.loss = *loss;
   out.kind = static_cast<tuner_hook_kind>(row.kind);
   out.required = (row.flags & HOOK_REQUIRED) != 0;
+  out.at_start = (row.flags & HOOK_AT_START) != 0;
   out.period_ms = row.period_ms;
   return out;
 }

@@ -50,6 +50,7 @@ struct Hook {
   std::string loss;
   tuner_hook_kind kind = HOOK_EVENT;
   bool required = false;
+  bool at_start = false;  // HOOK_VISIT: once in each namespace
   uint32_t period_ms = 0;
 };
 

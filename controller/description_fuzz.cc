@@ -36,7 +36,9 @@ void CheckTunable(const bpftune::Description& description, const bpftune::Tunabl
 }
 
 void CheckSample(const bpftune::Sample& sample) {
-  Require(sample.source.starts_with(sample.kind == SAMPLE_SYSCTL ? "net." : "/proc/net/"));
+  Require(sample.kind == SAMPLE_SYSCTL
+              ? sample.source.starts_with("net.")
+              : sample.source == "/proc/meminfo" || sample.source.starts_with("/proc/net/"));
   Require(sample.source.find("..") == std::string::npos && IsPlainText(sample.field));
 }
 

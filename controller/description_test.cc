@@ -154,6 +154,23 @@ TEST(DescriptionTest, TunerWithoutAnyTableIsFine) {
   EXPECT_TRUE(Parse(s));
 }
 
+TEST(DescriptionTest, VisitMayAskToRunAtStart) {
+  Section s = Good();
+  s.hooks[1].kind = HOOK_VISIT;
+  s.hooks[1].flags = HOOK_AT_START;
+  s.hooks[1].period_ms = 0;
+  const auto parsed = Parse(s);
+  ASSERT_TRUE(parsed) << parsed.error().message();
+  EXPECT_FALSE(parsed->hooks[0].at_start);
+  EXPECT_TRUE(parsed->hooks[1].at_start);
+}
+
+TEST(DescriptionTest, MemoryOfTheMachineMayBeSampled) {
+  Section s = Good();
+  std::strcpy(s.samples[1].source, "/proc/meminfo");
+  EXPECT_TRUE(Parse(s));
+}
+
 struct Damage {
   const char* what;
   std::function<void(Section*)> damage;
@@ -281,8 +298,10 @@ INSTANTIATE_TEST_SUITE_P(
         Damage{"no kind of hook", [](Section* s) { s->hooks[0].kind = 0; },
                "hook 'watch': unknown kind 0"},
         Damage{"unknown kind of hook", [](Section* s) { s->hooks[0].kind = 5; }, "unknown kind 5"},
-        Damage{"unknown flag of a hook", [](Section* s) { s->hooks[0].flags = 2; },
+        Damage{"unknown flag of a hook", [](Section* s) { s->hooks[0].flags = 4; },
                "hook 'watch': unknown flags"},
+        Damage{"event at start", [](Section* s) { s->hooks[0].flags = HOOK_AT_START; },
+               "hook 'watch': only visits run at start"},
         Damage{"period of an event", [](Section* s) { s->hooks[0].period_ms = 5000; },
                "hook 'watch': a period is for periodic hooks"},
         Damage{"periodic without period", [](Section* s) { s->hooks[1].period_ms = 0; },

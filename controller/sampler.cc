@@ -31,12 +31,13 @@ std::vector<std::string> Words(const std::string& line) {
   return out;
 }
 
-// "TCP: inuse 4 orphan 0 mem 1", field "TCP mem"
+// "TCP: inuse 4 orphan 0 mem 1", field "TCP mem"; "MemFree: 1 kB", field "MemFree" and no name
 std::optional<uint64_t> FindKeyed(std::istringstream lines, const std::string& group,
                                   const std::string& name) {
   for (std::string line; std::getline(lines, line);) {
     const auto words = Words(line);
     if (words.empty() || words[0] != group + ":") continue;
+    if (name.empty()) return words.size() > 1 ? Number(words[1]) : std::nullopt;
     for (size_t i = 1; i + 1 < words.size(); i += 2) {
       if (words[i] == name) return Number(words[i + 1]);
     }
@@ -82,6 +83,8 @@ std::optional<uint64_t> FindSample(tuner_sample_kind kind, const std::string& te
     return Number(words[*index]);
   }
   const auto parts = Words(field);
+  if (kind == SAMPLE_KEYED && parts.size() == 1)
+    return FindKeyed(std::istringstream(text), parts[0], "");
   if (parts.size() != 2) return std::nullopt;
   switch (kind) {
     case SAMPLE_KEYED:

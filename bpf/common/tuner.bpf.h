@@ -120,10 +120,15 @@ struct {
 	__type(value, __u64);
 } counts SEC(".maps");
 
-static __always_inline void count(__u32 counter)
+static __always_inline void count_more(__u32 counter, __u64 by)
 {
 	__u64 *cell = bpf_map_lookup_elem(&counts, &counter);
 
 	if (cell)
-		(*cell)++;
+		*cell += by;
+}
+
+static __always_inline void count(__u32 counter)
+{
+	count_more(counter, 1);
 }

@@ -84,7 +84,8 @@ struct tuner_scenario {
 /* tuner_sample.kind */
 enum tuner_sample_kind {
 	SAMPLE_SYSCTL = 1, /* source: sysctl; field: index of the value, "2" */
-	SAMPLE_KEYED = 2,  /* source: file; field: "TCP mem" in "TCP: a 1 mem 2" */
+	SAMPLE_KEYED = 2,  /* source: file; field: "TCP mem" in "TCP: a 1 mem 2", or
+			* "MemFree" in "MemFree: 1 kB" */
 	SAMPLE_PAIRED = 3, /* source: file; field: "TcpExt ListenDrops" of line pairs */
 };
 
@@ -111,6 +112,7 @@ enum tuner_hook_kind {
 
 /* tuner_hook.flags */
 #define HOOK_REQUIRED 0x1 /* without it the tuner has nothing to do */
+#define HOOK_AT_START 0x2 /* HOOK_VISIT: also once in each namespace at start */
 
 /*
  * A place from which the tuner watches or acts. Programs whose name begins

@@ -27,6 +27,11 @@
  * is short, nor for a connection that already keeps a queue standing, unless
  * latency has been seen not to follow the buffer.
  *
+ * Every raise is judged (tcp_buffer_trial_logic.h): the connections that asked
+ * for it are compared with themselves, and one that helped nobody is taken
+ * back. Near the limit of TCP's memory (tcp_buffer_memory_logic.h) tcp_mem
+ * grows while the machine has memory; where it cannot, all buffers come down.
+ *
  * Down it goes when round trips follow the buffer (r >= 0.9, and two and a half
  * times the shortest), never below what connections need; and step by step to
  * where we found it, when nothing has needed the upper half for ten minutes.
@@ -57,7 +62,9 @@ TUNER_DEFINE(TCP_BUFFER, "tcp_buffer", "sizes TCP's buffers by what the paths in
 
 #include "bpf/common/request.bpf.h"
 #include "bpf/tuners/tcp_buffer_state.bpf.h"
+#include "bpf/tuners/tcp_buffer_decay.bpf.h"
 #include "bpf/tuners/tcp_buffer_decide.bpf.h"
+#include "bpf/tuners/tcp_buffer_visit.bpf.h"
 
 #define BEAT_FAST_MS 100  /* while something is held back, or new */
 #define BEAT_BUSY_MS 1000 /* while connections carry data */
@@ -71,10 +78,9 @@ TUNER_DEFINE(TCP_BUFFER, "tcp_buffer", "sizes TCP's buffers by what the paths in
  * a callback once a round trip, which it asks for when it is established and
  * ends with the storage; a receiver when its buffer grows for the first time
  * (6.16). Where that tracepoint is not to be had, each connection gets one
- * when it is established, since it may turn out to be a receiver.
+ * when it is established, since it may turn out to be a receiver. Those that
+ * are older than the daemon are found by the visit, once.
  */
-#define SEEN_AFTER_BYTES (64 * 1024)
-
 static __always_inline bool receivers_are_seen(void)
 {
 	return tuner_hooks & (1U << HOOK_ROW_GROW);
@@ -147,17 +153,7 @@ static __always_inline void look_at(struct look *look, struct sock *sk, struct t
 	look->scaling_ratio = 0;
 	if (bpf_core_field_exists(scaling->scaling_ratio))
 		look->scaling_ratio = scaling->scaling_ratio;
-	look->side = look->received_bytes > look->acked_bytes ? RECEIVING : SENDING;
 	look->locked = !!(locks & (look->side == RECEIVING ? SOCK_RCVBUF_LOCK : SOCK_SNDBUF_LOCK));
-}
-
-static __always_inline void copy_peer(struct sock *sk, __u32 *family, __u8 *peer)
-{
-	*family = sk->__sk_common.skc_family;
-	if (*family == AF_INET6)
-		BPF_CORE_READ_INTO((__u8(*)[16])peer, sk, __sk_common.skc_v6_daddr.in6_u.u6_addr8);
-	else
-		*(__u32 *)peer = sk->__sk_common.skc_daddr;
 }
 
 /* Counts a connection once for each thing that was seen of it. */
@@ -212,6 +208,8 @@ static __always_inline void add_demand(struct learning *l, struct sock *sk, stru
 	struct demand *demand = &l->demand;
 
 	note_latency(&l->latency, flow, found);
+	if (l->trial.cap_before)
+		hear(l, flow, look, found);
 	demand->need_of_any = max_u64(demand->need_of_any, found->need);
 	if (found->bloated && found->rtt_us > demand->bloated_rtt_us) {
 		demand->bloated_rtt_us = found->rtt_us;
@@ -221,6 +219,11 @@ static __always_inline void add_demand(struct learning *l, struct sock *sk, stru
 	}
 	if (!found->limited || !falls_short(look->cap, found->need))
 		return;
+	if (l->in_vain.in_row && held_in_vain(&l->in_vain, sk, found->need, look->now_ns)) {
+		note_once(flow, true, COUNT_HELD_IN_VAIN);
+		return;
+	}
+	note_asking(l, flow, look, found);
 	sweep.urgent++;
 	demand->limited++;
 	if (found->need <= demand->need)
@@ -252,67 +255,88 @@ static __always_inline void ask_for_visit(struct learning *l, struct flow *flow,
 	l->demand.visit_asked = 1;
 }
 
+/* What the namespace's tunable is now. */
+static __always_inline void note_tunable(struct learning *l, struct net *net, __u32 side)
+{
+	for (int i = 0; i < 3; i++)
+		l->seen[i] = side == RECEIVING ? net->ipv4.sysctl_tcp_rmem[i] :
+						 net->ipv4.sysctl_tcp_wmem[i];
+	l->netns_inode = net->ns.inum;
+}
+
 static __always_inline void sweep_socket(struct sock *sk, struct flow *flow)
 {
 	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
 	struct state_key key = {};
-	struct look look = {};
-	struct finding found;
+	struct finding *found = &sweep.found;
+	struct look *look = &sweep.look;
 	struct learning *l;
 	struct net *net;
+	bool moved;
 
 	if (!tp || sk->__sk_common.skc_state != TCP_ESTABLISHED)
 		return;
 	sweep.sockets++;
-	look.now_ns = bpf_ktime_get_ns();
-	look.received_bytes = tp->bytes_received;
-	look.acked_bytes = tp->bytes_acked;
-	if (!flow_moved(flow, look.now_ns, look.received_bytes, look.acked_bytes)) {
-		sweep.urgent += !flow->first_buffer && look.now_ns < flow->follow_until_ns;
-		return;
+	look->now_ns = bpf_ktime_get_ns();
+	look->received_bytes = tp->bytes_received;
+	look->acked_bytes = tp->bytes_acked;
+	moved = flow_moved(flow, look->now_ns, look->received_bytes, look->acked_bytes);
+	if (!moved) {
+		sweep.urgent += !flow->first_buffer && look->now_ns < flow->follow_until_ns;
+		if (!sweep.memory_short)
+			return;
 	}
 	net = sk->__sk_common.skc_net.net;
 	key.netns = netns_id(net);
 	if (!netns_in_scope(key.netns))
 		return;
-	sweep.moving++;
-	sweep.urgent += look.now_ns < flow->follow_until_ns;
-	look_at(&look, sk, tp);
-	look.cap = look.side == RECEIVING ? net->ipv4.sysctl_tcp_rmem[2] :
-					    net->ipv4.sysctl_tcp_wmem[2];
-	found = judge(flow, &look);
-	if (!found.judged)
-		return;
-	note_finding(flow, &look, &found);
-
 	key.tuner = tuner_id;
-	key.row = look.side == RECEIVING ? TUNABLE_TCP_RMEM : TUNABLE_TCP_WMEM;
-	l = learning_of(&key, found.limited || found.queueing);
+	look->side = look->received_bytes > look->acked_bytes ? RECEIVING : SENDING;
+	key.row = look->side == RECEIVING ? TUNABLE_TCP_RMEM : TUNABLE_TCP_WMEM;
+	if (!moved) { /* memory is short, and it may hold some */
+		l = learning_of(&key, true);
+		if (l)
+			note_tunable(l, net, look->side);
+		return;
+	}
+	sweep.moving++;
+	sweep.urgent += look->now_ns < flow->follow_until_ns;
+	look_at(look, sk, tp);
+	look->cap = look->side == RECEIVING ? net->ipv4.sysctl_tcp_rmem[2] :
+					    net->ipv4.sysctl_tcp_wmem[2];
+	barrier();
+	*found = judge(flow, look);
+	barrier();
+	if (!found->judged)
+		return;
+	note_finding(flow, look, found);
+
+	l = learning_of(&key, found->limited || found->queueing || sweep.memory_short);
 	if (!l)
 		return;
-	if (look.side == RECEIVING) {
-		l->seen[0] = net->ipv4.sysctl_tcp_rmem[0];
-		l->seen[1] = net->ipv4.sysctl_tcp_rmem[1];
-	} else {
-		l->seen[0] = net->ipv4.sysctl_tcp_wmem[0];
-		l->seen[1] = net->ipv4.sysctl_tcp_wmem[1];
-	}
-	l->seen[2] = look.cap;
-	l->netns_inode = net->ns.inum;
-	add_demand(l, sk, flow, &look, &found);
-	if (has_stalled(flow, &look, &found))
+	note_tunable(l, net, look->side);
+	add_demand(l, sk, flow, look, found);
+	if (has_stalled(flow, look, found))
 		ask_for_visit(l, flow, key.netns);
-	if (look.side == RECEIVING && found.limited && !flow->waiting_buffer)
-		wait_for_growth(flow, &look);
-	sweep.urgent += flow->waiting_buffer && found.limited;
+	if (look->side == RECEIVING && found->limited && !flow->waiting_buffer)
+		wait_for_growth(flow, look);
+	sweep.urgent += flow->waiting_buffer && found->limited;
 }
 
 /* ---- the end of a sweep -------------------------------------------------- */
 
+/* While no connection carries data. */
+static __always_inline bool wanted_at_rest(__u64 now)
+{
+	return sweep.sockets || now - sweep.memory_moved_ns < cfg_memory_watch_ns;
+}
+
 static __always_inline void finish_sweep(void)
 {
 	struct beat *beat = own_beat();
+	__u64 now = bpf_ktime_get_ns();
 
+	look_at_memory(now);
 	for (__u32 i = 0; i < TOUCHED_MAX; i++) {
 		if (i >= sweep.touched)
 			break;
@@ -321,10 +345,10 @@ static __always_inline void finish_sweep(void)
 	if (beat) {
 		/* A connection that is held back is looked at again soon,
 		 * also while the last raise is showing its effect. */
-		beat->period_ms = sweep.urgent	? BEAT_FAST_MS :
-				  sweep.moving	? BEAT_BUSY_MS :
-				  sweep.sockets ? BEAT_IDLE_MS :
-						  0;
+		beat->period_ms = sweep.urgent	  ? BEAT_FAST_MS :
+				  sweep.moving	  ? BEAT_BUSY_MS :
+				  wanted_at_rest(now) ? BEAT_IDLE_MS :
+							0;
 		beat->asleep = beat->period_ms != BEAT_FAST_MS;
 	}
 	count(COUNT_SWEEPS);
@@ -343,99 +367,5 @@ int sweep__flows(struct bpf_iter__bpf_sk_storage_map *ctx)
 		sweep_socket(sk, flow);
 	else
 		finish_sweep();
-	return 0;
-}
-
-/* ---- coming down -------------------------------------------------------- */
-
-SEC("?iter/bpf_map_elem")
-int decay__learning(struct bpf_iter__bpf_map_elem *ctx)
-{
-	struct state_key *key_in_map = ctx->key;
-	struct learning *l = ctx->value;
-	struct published *published;
-	struct learning_step step;
-	__u64 now = bpf_ktime_get_ns();
-	struct request *request;
-	struct state_key key;
-	__u64 need, floor, target;
-
-	if (!key_in_map || !l)
-		return 0;
-	key = *key_in_map;
-	published = bpf_map_lookup_elem(&tuner_published, &key);
-	if (!published || !published->writes || published->last[2] <= published->baseline[2] ||
-	    now - l->needed_ns < cfg_unneeded_ns || is_yielded(key.netns, key.row))
-		return 0;
-	step = l->step;
-	learning_step_move(&step, now, -1, cfg_learning_horizon_ns);
-	need = peak_now(&l->need, now, cfg_need_half_life_ns);
-	floor = max_u64(sat_add(need, need / 4), published->baseline[2]);
-	if (!learning_worth_lowering(published->last[2], floor, published->baseline[2]))
-		return 0;
-	l->seen[0] = published->last[0];
-	l->seen[1] = published->last[1];
-	l->seen[2] = published->last[2];
-	target = learning_step_apply(&step, published->last[2], floor, published->last[2]);
-	request = propose(&key, l, SCENARIO_BUFFER_NOT_NEEDED, target, NULL);
-	if (!request)
-		return 0;
-	request->evidence[0] = (now - l->needed_ns) / SECOND_NS;
-	request->evidence[1] = need;
-	request->evidence[2] = published->baseline[2];
-	request_send(request, RING_QUIET);
-	l->step = step;
-	return 0;
-}
-
-/* ---- waking a stalled receive buffer ------------------------------------ */
-
-static __always_inline void note_visit(struct sock *sk, __u64 netns, __u32 before, __u32 after)
-{
-	struct request *request = request_begin(REQUEST_NOTE, netns);
-
-	if (!request)
-		return;
-	request->tunable = TUNABLE_TCP_RMEM;
-	request->scenario = SCENARIO_RECEIVER_STALLED;
-	request->evidence[0] = before;
-	request->evidence[1] = after;
-	copy_peer(sk, &request->peer_family, request->peer);
-	request_send(request, RING_QUIET);
-}
-
-/* Runs inside the namespace that asked for it. */
-SEC("?iter/tcp")
-int visit__iter_tcp(struct bpf_iter__tcp *ctx)
-{
-	struct sock_common *skc = ctx->sk_common;
-	int most = 0x7fffffff, lowat = 1;
-	struct tcp_sock *tp;
-	struct flow *flow;
-	struct sock *sk;
-	__u32 before;
-
-	if (!skc || skc->skc_state != TCP_ESTABLISHED)
-		return 0;
-	flow = bpf_sk_storage_get(&flows, skc, NULL, 0);
-	if (!flow || !flow->wants_visit)
-		return 0;
-	flow->wants_visit = 0;
-	tp = bpf_skc_to_tcp_sock(skc);
-	if (!tp)
-		return 0;
-	sk = (struct sock *)tp;
-	if (sk->sk_rcvlowat != lowat) /* the application uses it */
-		return 0;
-	before = sk->sk_rcvbuf;
-	bpf_setsockopt(tp, SOL_SOCKET, SO_RCVLOWAT, &most, sizeof(most));
-	bpf_setsockopt(tp, SOL_SOCKET, SO_RCVLOWAT, &lowat, sizeof(lowat));
-	if ((__u32)sk->sk_rcvbuf > before) {
-		visits_helped++;
-		note_visit(sk, netns_id(skc->skc_net.net), before, sk->sk_rcvbuf);
-	} else {
-		visits_in_vain++;
-		count(COUNT_VISIT_IN_VAIN);
-	}
 	return 0;
 }

@@ -6,43 +6,8 @@
  * namespace, from the demand that the sweep has gathered. The arithmetic is in
  * tcp_buffer_logic.h.
  */
-#include "bpf/tuners/tcp_buffer_state.bpf.h"
-
-/* A request for another maximum, to be completed and sent; NULL: not now.
- * `demand`, where there is one, names the connection it is for. */
-static __always_inline struct request *propose(const struct state_key *key, struct learning *l,
-					       __u16 scenario, __u64 target,
-					       const struct demand *demand)
-{
-	struct published *published = bpf_map_lookup_elem(&tuner_published, key);
-	struct request *request;
-
-	/* Refused lately: what was in the way is not gone so soon. */
-	if (published && published->refused &&
-	    bpf_ktime_get_ns() - published->refused_ns < cfg_refused_hold_ns)
-		return NULL;
-	if (!pending_begin(key, l->sequence + 1))
-		return NULL;
-	request = request_begin(REQUEST_SET, key->netns);
-	if (!request) {
-		bpf_map_delete_elem(&tuner_pending, key);
-		return NULL;
-	}
-	request->netns_inode = l->netns_inode;
-	request->tunable = key->row;
-	request->scenario = scenario;
-	request->sequence = ++l->sequence;
-	request->mask = 1U << 2;
-	request->seen[0] = request->wanted[0] = l->seen[0];
-	request->seen[1] = request->wanted[1] = l->seen[1];
-	request->seen[2] = l->seen[2];
-	request->wanted[2] = target;
-	if (demand) {
-		request->peer_family = demand->peer_family;
-		__builtin_memcpy(request->peer, demand->peer, sizeof(request->peer));
-	}
-	return request;
-}
+#include "bpf/tuners/tcp_buffer_memory.bpf.h"
+#include "bpf/tuners/tcp_buffer_trial.bpf.h"
 
 static __always_inline __u16 why_limited(const struct state_key *key, const struct demand *demand)
 {
@@ -54,15 +19,17 @@ static __always_inline __u16 why_limited(const struct state_key *key, const stru
 
 static __always_inline void decide_raise(const struct state_key *key, struct learning *l, __u64 now)
 {
-	__u64 pressure = sample_value(SAMPLE_TCP_MEM_PRESSURE);
 	struct demand *demand = &l->demand;
 	struct request *request;
+	struct memory memory;
 	__u64 target;
 
-	target = raised_cap(l->seen[2], demand->need, memory_ceiling(pressure, tuner_page_bytes));
+	read_memory(&memory);
+	target = raised_cap(l->seen[2], demand->need,
+			    memory_ceiling(memory.limit[1], tuner_page_bytes));
 	if (!target)
 		return;
-	if (sample_value(SAMPLE_TCP_MEM_USED) >= pressure) {
+	if (memory_is_near(&memory)) {
 		count(COUNT_HELD_MEMORY);
 		return;
 	}
@@ -73,12 +40,13 @@ static __always_inline void decide_raise(const struct state_key *key, struct lea
 	request = propose(key, l, why_limited(key, demand), target, demand);
 	if (!request)
 		return;
-	request->evidence[0] = demand->rate / 125; /* kbit/s */
+	request->evidence[0] = KBIT_PER_S(demand->rate);
 	request->evidence[1] = demand->min_rtt_us;
 	request->evidence[2] = demand->need;
 	request->evidence[3] = demand->limited;
 	request_send(request, RING_QUIET);
 	learning_step_move(&l->step, now, 1, cfg_learning_horizon_ns);
+	begin_or_extend_trial(l, now);
 	/* A round trip must pass before anything can show. */
 	l->hold_until_ns = now + demand->rtt_us * NS_PER_US;
 }
@@ -137,10 +105,17 @@ __noinline int decide(__u32 index)
 	if (now < l->hold_until_ns)
 		return 0;
 	if (is_yielded(key.netns, key.row)) {
+		l->trial.cap_before = 0;
 		if (l->demand.limited)
 			count(COUNT_HELD_YIELDED);
 		return 0;
 	}
+	if (sweep.memory_short) {
+		squeeze(&key, l, now);
+		return 0;
+	}
+	if (l->trial.cap_before && judge_trial(&key, l, now))
+		return 0;
 	if (l->demand.limited)
 		decide_raise(&key, l, now);
 	else if (l->demand.bloated_rtt_us)

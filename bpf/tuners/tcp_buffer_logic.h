@@ -14,6 +14,7 @@
 #include "bpf/common/pure/limits.h"
 #include "bpf/common/pure/peak.h"
 #include "bpf/common/pure/rate.h"
+#include "bpf/tuners/tcp_buffer_trial_logic.h"
 
 enum {
 	/* Share of the buffer's bytes that carries payload, in 256ths. Sending:
@@ -77,6 +78,7 @@ struct look {
 /* What is remembered of a connection between looks. All zero: not looked at. */
 struct flow {
 	struct rate rate;
+	struct witness witness;
 	__u64 moved;	       /* bytes in and out at the last look */
 	__u64 follow_until_ns; /* look often until then */
 	__u32 first_buffer;    /* of its side when it was first judged */
@@ -152,10 +154,11 @@ PURE __u64 segment_memory(__u32 mss)
 	return (1ULL << bit_length(sat_add(mss, 640) - 1)) + 256;
 }
 
-/* The buffer has practically reached the cap. */
+/* The buffer has practically reached the cap. One that is larger was given it
+ * before the cap came down, and is not held back by it. */
 PURE __u8 at_cap(__u64 buffer, __u64 cap)
 {
-	return buffer >= cap - cap / 16;
+	return buffer >= cap - cap / 16 && buffer <= cap + cap / 16;
 }
 
 /*
@@ -294,6 +297,17 @@ PURE struct finding judge(struct flow *flow, const struct look *look)
 	return found;
 }
 
+/* Does the connection use more of its buffer than a maximum of `cap` allows,
+ * as far as it depends on the buffer? */
+PURE __u8 uses_more_than(const struct look *look, const struct finding *found, __u64 cap)
+{
+	__u64 wanted = sat_mul(2ULL * look->cwnd_segments, segment_memory(look->mss));
+
+	if (look->locked || found->slow_reader || found->scale_limited || found->app_limited)
+		return 0;
+	return found->buffer > cap + cap / 16 && (look->side == RECEIVING || wanted > cap);
+}
+
 /*
  * A receive buffer that did not follow a raise. The kernel's autotuning grows
  * a buffer only when an application copied more in a round trip than ever
@@ -358,6 +372,7 @@ struct demand {
 	__u8 queueing;	    /* likewise */
 	__u8 visit_asked;
 	__u8 reserved[5];
+	struct testimony testimony; /* on the raise under judgement */
 };
 
 /* Where latency follows the buffer (r >= 0.7), or it is not known whether it

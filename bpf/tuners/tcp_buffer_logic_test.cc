@@ -83,6 +83,8 @@ INSTANTIATE_TEST_SUITE_P(
     ::testing::Values(Row{"buffer full and at the cap", [](look*) {}, true},
                       Row{"buffer set by the application", [](look* l) { l->locked = 1; }, false},
                       Row{"buffer below the cap", [](look* l) { l->sndbuf = 1200000; }, false},
+                      Row{"buffer from before the cap came down",
+                          [](look* l) { l->sndbuf = l->send_queued = 1400000; }, false},
                       Row{"congestion window is the limit", [](look* l) { l->cwnd_segments = 100; },
                           false},
                       Row{"application leaves the buffer empty",

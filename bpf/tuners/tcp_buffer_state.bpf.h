@@ -10,6 +10,8 @@
 #include "bpf/tuners/tcp_buffer_logic.h"
 
 #define SECOND_NS 1000000000ULL
+/* A connection is worth a storage when it has carried so much. */
+#define SEEN_AFTER_BYTES (64 * 1024)
 
 /* Half of a need is forgotten in this time. */
 const volatile __u64 cfg_need_half_life_ns = 600 * SECOND_NS;
@@ -19,6 +21,11 @@ const volatile __u64 cfg_unneeded_ns = 600 * SECOND_NS;
 const volatile __u64 cfg_latency_hold_ns = 10 * SECOND_NS;
 /* After a request was refused. */
 const volatile __u64 cfg_refused_hold_ns = 10 * SECOND_NS;
+/* After a change for lack of memory: until samples show what came of it. */
+const volatile __u64 cfg_memory_hold_ns = 5 * SECOND_NS;
+/* Memory is watched so long after something was out of place for the lack of
+ * it: two turns of the decay, which looks too. */
+const volatile __u64 cfg_memory_watch_ns = 60 * SECOND_NS;
 /* Moves further apart than this say nothing about each other. */
 const volatile __u64 cfg_learning_horizon_ns = 3600 * SECOND_NS;
 
@@ -42,8 +49,12 @@ struct learning {
 	__u32 sequence;
 	__u32 bloated_sweeps; /* in a row */
 	__u32 netns_inode;
-	__u32 reserved;
+	__u32 squeezes; /* for lack of memory, without an hour between */
+	__u64 squeezed_ns;
+	__s64 before_squeeze[TUNER_MAX_VALUES]; /* [2] is 0: not squeezed */
 	__s64 seen[TUNER_MAX_VALUES];
+	struct trial trial;
+	struct in_vain in_vain;
 	struct demand demand;
 };
 
@@ -66,7 +77,14 @@ struct {
 	__u32 moving;
 	__u32 urgent; /* connections to look at again soon */
 	__u32 touched;
+	__u32 memory_short;    /* TCP's, and no more to be had */
+	__u64 memory_moved_ns; /* when something was last out of place for it */
 	struct state_key keys[TOUCHED_MAX];
+	/* Of the connection under way. Here rather than on the stack, because what
+	 * is read back from memory is any value to the verifier, which would
+	 * follow each that it knows to the end. */
+	struct look look;
+	struct finding found;
 } sweep;
 
 struct learning blank_learning; /* too large for the stack */

@@ -1,12 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note
-# run_in_vm.sh KERNEL MODULES TIME TEST [NAME=VALUE]...: what vm_test runs, in Bazel's environment.
+# run_in_vm.sh KERNEL MODULES TIME MEMORY TEST [NAME=VALUE]...: what vm_test runs, in Bazel's environment.
 # TIME: real or virtual.
 # The guest gets the whole runfiles tree, so that the test finds everything where it expects it.
 set -eu
-kernel=$1 modules=$2 test=$4
+kernel=$1 modules=$2 memory=$4 test=$5
 virtual_time=$([ "$3" = real ] || echo --virtual-time)
-shift 4
+shift 5
 
 quote() {
 	printf "'%s' " "$(printf '%s' "$1" | sed "s/'/'\\\\''/g")"
@@ -25,7 +25,7 @@ done
 status=0
 # shellcheck disable=SC2086 # none or one word
 PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=tools python3 -m vm_lib \
-	$virtual_time --time-limit $((TEST_TIMEOUT - 60)) --mod "$modules" --add "$TEST_SRCDIR:$tree" --out "$out" \
+	$virtual_time --mem "$memory" --time-limit $((TEST_TIMEOUT - 60)) --mod "$modules" --add "$TEST_SRCDIR:$tree" --out "$out" \
 	"$kernel" -- "mkdir /out/files; $command $(quote "./$test")" || status=$?
 
 # Bazel shows these as if the test had run here.
