@@ -53,7 +53,7 @@ class Pins {
   std::string directory_;  // empty: nothing is kept
   UniqueFd layout_;
   std::map<std::string, layout_entry> entries_;  // the same as in the map
-  std::set<uint16_t> retired_;  // numbers that were taken away
+  std::set<uint16_t> retired_;                   // numbers that were taken away
   std::vector<std::string> news_;
 };
 

@@ -352,7 +352,8 @@ static __always_inline void finish_sweep(void)
 		beat->asleep = beat->period_ms != BEAT_FAST_MS;
 	}
 	count(COUNT_SWEEPS);
-	sweep.number++;
+	/* Not one that an earlier daemon has used: the learning outlives it. */
+	sweep.number = bpf_ktime_get_ns();
 	sweep.sockets = sweep.moving = sweep.urgent = sweep.touched = 0;
 }
 

@@ -46,7 +46,7 @@ int decay__learning(struct bpf_iter__bpf_map_elem *ctx)
 	l->seen[1] = published->last[1];
 	l->seen[2] = published->last[2];
 	target = learning_step_apply(&step, published->last[2], floor, published->last[2]);
-	request = propose(&key, l, SCENARIO_BUFFER_NOT_NEEDED, target, NULL);
+	request = propose_maximum(&key, l, SCENARIO_BUFFER_NOT_NEEDED, target, NULL);
 	if (!request)
 		return 0;
 	request->evidence[0] = (now - l->needed_ns) / SECOND_NS;

@@ -37,7 +37,7 @@ static __always_inline void decide_raise(const struct state_key *key, struct lea
 		count(COUNT_HELD_LATENCY);
 		return;
 	}
-	request = propose(key, l, why_limited(key, demand), target, demand);
+	request = propose_maximum(key, l, why_limited(key, demand), target, demand);
 	if (!request)
 		return;
 	request->evidence[0] = KBIT_PER_S(demand->rate);
@@ -75,7 +75,7 @@ static __always_inline void decide_latency(const struct state_key *key, struct l
 	if (floor >= (__u64)l->seen[2])
 		return;
 	target = learning_step_apply(&step, l->seen[2], floor, l->seen[2]);
-	request = propose(key, l, SCENARIO_LATENCY_FOLLOWS_BUFFER, target, demand);
+	request = propose_maximum(key, l, SCENARIO_LATENCY_FOLLOWS_BUFFER, target, demand);
 	if (!request)
 		return;
 	request->evidence[0] = demand->bloated_rtt_us;

@@ -37,7 +37,7 @@ static __always_inline bool move_tcp_mem(const struct state_key *key, struct lea
 
 	for (int i = 0; i < 3; i++)
 		l->seen[i] = memory->limit[i];
-	request = propose(key, l, scenario, high, NULL);
+	request = propose_maximum(key, l, scenario, high, NULL);
 	if (!request)
 		return false;
 	memory_scale(memory, high, wanted);
@@ -102,7 +102,7 @@ static __always_inline void squeeze(const struct state_key *key, struct learning
 
 	if (initial == (__u64)l->seen[1] && maximum == (__u64)l->seen[2])
 		return;
-	request = propose(key, l, SCENARIO_BUFFERS_SQUEEZED, maximum, NULL);
+	request = propose_maximum(key, l, SCENARIO_BUFFERS_SQUEEZED, maximum, NULL);
 	if (!request)
 		return;
 	request->mask |= 1U << 1;
@@ -149,7 +149,7 @@ static __always_inline bool unsqueeze(const struct state_key *key, struct learni
 		l->before_squeeze[2] = 0;
 		return true;
 	}
-	request = propose(key, l, SCENARIO_MEMORY_BACK, maximum, NULL);
+	request = propose_maximum(key, l, SCENARIO_MEMORY_BACK, maximum, NULL);
 	if (!request)
 		return true;
 	request->mask |= 1U << 1;

@@ -19,8 +19,6 @@ const volatile __u64 cfg_need_half_life_ns = 600 * SECOND_NS;
 const volatile __u64 cfg_unneeded_ns = 600 * SECOND_NS;
 /* After a step down for latency: time for new connections to show it. */
 const volatile __u64 cfg_latency_hold_ns = 10 * SECOND_NS;
-/* After a request was refused. */
-const volatile __u64 cfg_refused_hold_ns = 10 * SECOND_NS;
 /* After a change for lack of memory: until samples show what came of it. */
 const volatile __u64 cfg_memory_hold_ns = 5 * SECOND_NS;
 /* Memory is watched so long after something was out of place for the lack of
@@ -85,7 +83,7 @@ struct {
 	 * follow each that it knows to the end. */
 	struct look look;
 	struct finding found;
-} sweep;
+} sweep = {.number = 1}; /* 0: what was never touched */
 
 struct learning blank_learning; /* too large for the stack */
 

@@ -101,7 +101,7 @@ static __always_inline bool take_back(const struct state_key *key, struct learni
 	const struct testimony *testimony = &l->demand.testimony;
 	struct request *request;
 
-	request = propose(key, l, SCENARIO_RAISE_IN_VAIN, l->trial.cap_before, NULL);
+	request = propose_maximum(key, l, SCENARIO_RAISE_IN_VAIN, l->trial.cap_before, NULL);
 	if (!request)
 		return false;
 	in_vain_note(&l->in_vain, &l->trial, now);

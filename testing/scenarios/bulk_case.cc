@@ -62,11 +62,24 @@ Result<int64_t> Path::Cap(Side side) const {
   return values[2];
 }
 
+namespace {
+
+// Of this process, and of the test under way: where a namespace is known by a number that is used
+// again, the next test must not find what this one has left of it.
+std::string RunDir() {
+  std::string name = "bpftune-" + std::to_string(getpid());
+  if (const auto* test = ::testing::UnitTest::GetInstance()->current_test_info()) {
+    name.append("-").append(test->test_suite_name()).append("-").append(test->name());
+  }
+  std::ranges::replace(name, '/', '-');
+  return ::testing::TempDir() + name;
+}
+
+}  // namespace
+
 std::vector<std::string> Apart(std::vector<std::string> arguments) {
   for (const auto& [option, value] :
-       {std::pair<std::string, std::string>{
-            "--run-dir", ::testing::TempDir() + "bpftune-" + std::to_string(getpid())},
-        {"--pin-dir", ""}}) {
+       {std::pair<std::string, std::string>{"--run-dir", RunDir()}, {"--pin-dir", ""}}) {
     if (std::ranges::find(arguments, option) != arguments.end()) continue;
     arguments.push_back(option);
     arguments.push_back(value);

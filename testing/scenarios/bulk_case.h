@@ -23,7 +23,7 @@ inline constexpr int64_t kAmpleCap = 64 << 20;
 inline constexpr char kDaemonPath[] = "controller/bpftune";
 inline constexpr char kTunersPath[] = "bpf/tuners";
 
-// The arguments, and where not given a run directory of this process and no pin directory: so that
+// The arguments, and where not given a run directory of this test and no pin directory: so that
 // the daemons of tests have nothing in common with others, nor with those of the next test.
 std::vector<std::string> Apart(std::vector<std::string> arguments);
 
