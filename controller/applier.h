@@ -50,7 +50,7 @@ class Applier {
   };
 
   explicit Applier(Edges edges, ChangeLimits limits = ChangeLimits())
-      : edges_(std::move(edges)), limits_(limits) {}
+      : edges_(std::move(edges)), limits_(std::move(limits)) {}
 
   // REQUEST_SET. Whatever becomes of it, the request is answered: its pending mark is cleared, and
   // a refusal is explained once and counted after that. `tuner` must outlive the next Explain().

@@ -81,7 +81,9 @@ Status Applier::Restore(const Description& tuner, const request& record) {
   c.baseline = c.wanted;
   const auto owner = edges_.state->Owner(c.set_key);
   // Where somebody has written another tunable of the set, this one is still what we made of it.
-  if (IsOwned(owner) && (owner->row == record.tunable || !Reclaim(c, *owner))) return denied;
+  if (owner && IsOwned(owner) && (owner->row == record.tunable || !Reclaim(c, *owner))) {
+    return denied;
+  }
   auto written = edges_.actuator->Write(c.place, c.inode(), c.wanted);
   if (!written) return written.error();
   auto back = edges_.actuator->Read(c.place, c.inode());

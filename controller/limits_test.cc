@@ -29,7 +29,7 @@ TEST(ChangeLimitsTest, OnePlaceGetsSoManyAMinuteAndThenWaits) {
 
 TEST(ChangeLimitsTest, AllTogetherGetSoManyAMinute) {
   ChangeLimits limits;
-  for (uint64_t i = 0; i < kMostChangesPerMinute * kMostPlacesAtTheirLimit; ++i) {
+  for (uint64_t i = 0; i < uint64_t{kMostChangesPerMinute} * kMostPlacesAtTheirLimit; ++i) {
     EXPECT_FALSE(limits.Take(Place(i), kNow));
   }
   const auto refused = limits.Take(Place(UINT64_MAX), kNow);

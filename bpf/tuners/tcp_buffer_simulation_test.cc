@@ -356,7 +356,7 @@ TEST(SqueezeTest, BuffersAreTriedMoreAndMoreRarelyWhileMemoryStaysShort) {
   uint32_t squeezes = 0;
   bool is_squeezed = false;
   memory m = {.used = 0, .available = 1000, .limit = {37'500, 50'000, 75'000}};
-  for (uint64_t now = kStart; now < kStart + 4 * 3600 * kSecond; now += 5 * kSecond) {
+  for (uint64_t now = kStart; now < kStart + uint64_t{4} * 3600 * kSecond; now += 5 * kSecond) {
     m.used = std::min<uint64_t>(cap * kConnections / 4096, m.limit[2]);
     if (memory_is_near(&m) && memory_raised_high(&m) == 0) {
       squeezes += !is_squeezed;

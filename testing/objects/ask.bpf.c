@@ -44,24 +44,28 @@ int ask__asked(struct bpf_iter__bpf_map_elem *ctx)
 	struct request *wish = ctx->value;
 	struct request *request;
 	struct state_key key;
+	__u16 kind;
 
 	if (!wish || !wish->kind)
 		return 0;
+	kind = wish->kind;
+	wish->kind = 0; /* once: it is the daemon's pulse too */
 	key = state_key_of(wish->netns, wish->tunable);
-	if (wish->kind == REQUEST_SET && !pending_begin(&key, wish->sequence))
+	if (kind == REQUEST_SET && !pending_begin(&key, wish->sequence))
 		return 0;
-	request = request_begin(wish->kind, wish->netns);
+	request = request_begin(kind, wish->netns);
 	if (!request) {
-		if (wish->kind == REQUEST_SET)
+		if (kind == REQUEST_SET)
 			bpf_map_delete_elem(&tuner_pending, &key);
 		return 0;
 	}
 	__builtin_memcpy(request, wish, sizeof(*request));
+	request->kind = kind;
 	request->tuner = tuner_id;
 	if (!wish->time_ns)
 		request->time_ns = bpf_ktime_get_ns();
 	request_send(request, RING_WAKE);
-	if (wish->kind == REQUEST_SET)
+	if (kind == REQUEST_SET)
 		remember(&key);
 	return 0;
 }

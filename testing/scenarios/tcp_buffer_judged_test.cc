@@ -96,7 +96,8 @@ TEST_F(RaiseJudged, ConnectionOlderThanTheDaemonIsTuned) {
 
   EXPECT_TRUE(daemon.WaitForLine("^Due to need to increase .* change net.ipv4.tcp_wmem", 20s));
   ASSERT_OK(daemon.Stop());
-  EXPECT_EQ(1u, daemon.CountLines("tcp_buffer': 2 connections found that are older"));
+  // Both ends, unless one has grown at that moment, and so was seen already.
+  EXPECT_EQ(1u, daemon.CountLines("tcp_buffer': [12] connections found that are older"));
 }
 
 }  // namespace

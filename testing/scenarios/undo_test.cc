@@ -226,7 +226,7 @@ TEST_F(UndoTest, DryRunSaysWhatItWouldDoAndLeavesNoTrace) {
 TEST_F(UndoTest, NothingIsChangedWhileTheFreezeFileIsThere) {
   ASSERT_OK_AND_ASSIGN(Daemon daemon, Start());
   const auto freeze = InstanceFolder() / "freeze";
-  std::ofstream{freeze};
+  std::ofstream(freeze).close();
   ASSERT_TRUE(daemon.WaitForLine("/freeze' is there: nothing is changed", 10s));
   Ask(daemon, *a_, kAskOutput, kAfter);
   EXPECT_EQ(ValueOf(*a_, kOutput), kBefore);
