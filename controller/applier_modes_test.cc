@@ -44,7 +44,7 @@ struct Machine {
                  .is_frozen = [this] { return frozen; },
                  .home = NetnsId{kHome},
                  .mode = mode},
-                limits) {
+                std::move(limits)) {
     for (const uint64_t netns : {kHome, kBlue}) {
       actuator.files[{NetnsId{netns}, "net.ipv4.tcp_rmem"}] = kBefore;
       actuator.files[{NetnsId{netns}, "net.ipv4.tcp_wmem"}] = kBefore;
@@ -214,9 +214,9 @@ TEST(LimitsTest, RefusedAndProposedChangesDoNotCount) {
 TEST(LimitsTest, DriftIsMeasuredFromWhatWasThereBeforeUs) {
   Machine machine;
   machine.Rmem(kBlue) = Three(4096, 8192, 8192);
-  machine.Raise(8192 * 1000);
-  machine.Raise(8192 * 1025);
-  EXPECT_EQ(8192 * 1000, machine.Rmem(kBlue).number[2]);
+  machine.Raise(int64_t{8192} * 1000);
+  machine.Raise(int64_t{8192} * 1025);
+  EXPECT_EQ(int64_t{8192} * 1000, machine.Rmem(kBlue).number[2]);
   EXPECT_EQ(1, machine.log.Count("that is more than 1024 times away from (4096 8192 8192), which "
                                  "was there before bpftune"));
 }

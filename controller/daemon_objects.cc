@@ -56,7 +56,9 @@ void Daemon::Unload(const std::string& path) {
   if (known == further_ids_.end()) return;  // was refused
   const uint16_t id = known->second;
   further_ids_.erase(known);
-  const size_t index = *tuners_.IndexOf(id);
+  const auto found = tuners_.IndexOf(id);
+  if (!found) return;
+  const size_t index = *found;
   const Description& description = tuners_.tuners()[index]->description();
   log_->Notice("tuner '" + description.name + "' is unloaded: '" + path +
                "' is gone or has changed");

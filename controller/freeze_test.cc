@@ -36,7 +36,7 @@ class FreezeTest : public ::testing::Test {
 TEST_F(FreezeTest, LastsAsLongAsTheFileAndIsSaidOnceEachWay) {
   Freeze freeze(directory_, &log_);
   EXPECT_FALSE(freeze.Check());
-  std::ofstream{file_};
+  std::ofstream(file_).close();
   EXPECT_TRUE(freeze.Check());
   EXPECT_TRUE(freeze.Check());
   std::filesystem::remove(file_);
@@ -52,7 +52,7 @@ TEST_F(FreezeTest, WakesTheLoopWhenTheFileComesAndGoes) {
   Freeze freeze(directory_, &log_);
   ASSERT_GE(freeze.fd(), 0);
   EXPECT_FALSE(IsReadable(freeze.fd()));
-  std::ofstream{file_};
+  std::ofstream(file_).close();
   EXPECT_TRUE(IsReadable(freeze.fd()));
   freeze.Check();
   EXPECT_FALSE(IsReadable(freeze.fd()));
@@ -61,7 +61,7 @@ TEST_F(FreezeTest, WakesTheLoopWhenTheFileComesAndGoes) {
 }
 
 TEST_F(FreezeTest, FileThatIsThereAtTheStartCounts) {
-  std::ofstream{file_};
+  std::ofstream(file_).close();
   EXPECT_TRUE(Freeze(directory_, &log_).Check());
 }
 

@@ -142,16 +142,19 @@ void FurtherObjects::LookInto(const std::string& path, Folder* folder,
     now[name] = {found.st_dev, found.st_ino, found.st_size, found.st_ctim.tv_sec,
                  found.st_ctim.tv_nsec};
   }
+  const auto path_of = [&path](const std::string& name) {
+    return std::string(path).append("/").append(name);
+  };
   for (const auto& [name, identity] : folder->files) {
     const auto same = now.find(name);
     if (same != now.end() && same->second == identity) continue;
-    changes->push_back({path + "/" + name, /*is_there=*/false, ObjectFile{}});
+    changes->push_back({path_of(name), /*is_there=*/false, ObjectFile{}});
   }
   for (const auto& [name, identity] : now) {
     const auto before = folder->files.find(name);
     if (before != folder->files.end() && before->second == identity) continue;
     changes->push_back(
-        {path + "/" + name, /*is_there=*/true, ReadTrustedObject(directory->get(), path, name)});
+        {path_of(name), /*is_there=*/true, ReadTrustedObject(directory->get(), path, name)});
   }
   folder->files = std::move(now);
 }

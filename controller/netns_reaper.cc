@@ -20,7 +20,7 @@ std::vector<state_key> KeysOf(int map) {
   std::vector<state_key> out;
   state_key key = {};
   const state_key* last = nullptr;
-  while (out.size() < 2 * STATE_MAX_ENTRIES && bpf_map_get_next_key(map, last, &key) == 0) {
+  while (out.size() < size_t{2} * STATE_MAX_ENTRIES && bpf_map_get_next_key(map, last, &key) == 0) {
     if (key.netns != 0) out.push_back(key);
     last = &key;
   }

@@ -210,8 +210,9 @@ void Overrides::Say(const std::vector<Open>& group) {
                                ")";
     const std::string tuner = "Tuner '" + open.tuner->name + "' leaves '" + tunable.set + "' alone";
     if (group.size() == 1) {
-      std::string line = writer + "sysctl '" + tunable.name + "'" + where;
-      line.append(change).append("; it is theirs. ").append(tuner).append(" there");
+      std::string line = writer;
+      line.append("sysctl '").append(tunable.name).append("'").append(where).append(change);
+      line.append("; it is theirs. ").append(tuner).append(" there");
       return edges_.log->Notice(line);
     }
     changes.append(changes.empty() ? "" : ", ").append("'" + tunable.name + "'" + change);

@@ -37,8 +37,10 @@ void StrategyClock::Start(Tuner* tuner, const SharedMaps* maps, LogSink* log, ui
     const std::string why_not = tuner->WhyNot(row);
     if (!why_not.empty()) LeaveOut(row, why_not);
   }
-  while (const auto first = ChooseStrategy(records_, now_)) {
-    if (Follow(*first, now_ns)) return;
+  const size_t none = records_.size();
+  for (size_t row = ChooseStrategy(records_, now_).value_or(none); row != none;
+       row = ChooseStrategy(records_, now_).value_or(none)) {
+    if (Follow(row, now_ns)) return;
   }
 }
 
@@ -47,13 +49,15 @@ bool StrategyClock::Check(uint64_t now_ns) {
   records_[now_].tried = true;
   ReadScores();
   const size_t before = now_;
-  while (const auto next = ChooseStrategy(records_, now_)) {
-    const std::string why = WhyNow(*next);
-    if (!Follow(*next, now_ns)) continue;
-    if (*next == before) return false;
+  const size_t none = records_.size();
+  for (size_t row = ChooseStrategy(records_, now_).value_or(none); row != none;
+       row = ChooseStrategy(records_, now_).value_or(none)) {
+    const std::string why = WhyNow(row);
+    if (!Follow(row, now_ns)) continue;
+    if (row == before) return false;
     log_->Notice("tuner '" + tuner_->description().name + "' changes its strategy from '" +
-                 strategy(before).name + "' to '" + strategy(*next).name + "' (" +
-                 strategy(*next).description + "): " + why);
+                 strategy(before).name + "' to '" + strategy(row).name + "' (" +
+                 strategy(row).description + "): " + why);
     return true;
   }
   due_ns_.reset();

@@ -348,6 +348,7 @@ bool Tuner::Walks(const std::string& map) const {
 
 std::vector<int> Tuner::StateMaps() const {
   std::vector<int> out;
+  out.reserve(state_maps_.size());
   for (const std::string& name : state_maps_) {
     out.push_back(bpf_object__find_map_fd_by_name(object_.get(), name.c_str()));
   }
