@@ -7,7 +7,6 @@
 
 #include <map>
 #include <memory>
-#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -97,7 +96,7 @@ class Daemon {
   Status LoadTuners(const Options& options);
   void StartClock(Tuner* tuner);
   void Inherit();
-  std::optional<Row> RowOf(const std::string& tunable) const;
+  Row RowOf(const std::string& tunable) const;
   void Resume();
   Status Restore(const SysctlPlace& place, uint64_t inode, const Values& current,
                  const Values& back);

@@ -8,15 +8,15 @@
 
 namespace bpftune {
 
-// Who may write it, and as which row; none: its tuner is not loaded.
-std::optional<Daemon::Row> Daemon::RowOf(const std::string& tunable) const {
+// Who may write it, and as which row; nobody: its tuner is not loaded.
+Daemon::Row Daemon::RowOf(const std::string& tunable) const {
   for (const auto& tuner : tuners_.tuners()) {
     const auto& rows = tuner->description().tunables;
-    for (uint16_t row = 0; row < rows.size(); ++row) {
-      if (rows[row].name == tunable) return Row{tuner.get(), row};
+    for (size_t row = 0; row < rows.size(); ++row) {
+      if (rows[row].name == tunable) return {tuner.get(), static_cast<uint16_t>(row)};
     }
   }
-  return std::nullopt;
+  return {nullptr, 0};
 }
 
 // Takes up where the daemon before us, of this boot, has left.
@@ -24,11 +24,11 @@ void Daemon::Resume() {
   if (!journal_) return;
   const Standings left = journal_->standings();
   for (const auto& [place, standing] : left) {
-    const auto row = RowOf(place.name);
-    if (!row) continue;
+    const Row owner = RowOf(place.name);
+    if (!owner.tuner) continue;
     const state_key key = {
-        .netns = place.netns.value, .tuner = row->tuner->id(), .row = row->row, .reserved = 0};
-    applier_.Resume(row->tuner->description(), key, standing.inode, standing);
+        .netns = place.netns.value, .tuner = owner.tuner->id(), .row = owner.row, .reserved = 0};
+    applier_.Resume(owner.tuner->description(), key, standing.inode, standing);
   }
 }
 
@@ -58,20 +58,20 @@ void Daemon::Rollback() {
 
 Status Daemon::Restore(const SysctlPlace& place, uint64_t inode, const Values& current,
                        const Values& back) {
-  const auto row = RowOf(place.name);
-  if (!row) {  // of a tuner that an earlier daemon had
+  const Row owner = RowOf(place.name);
+  if (!owner.tuner) {  // of a tuner that an earlier daemon had
     files_.Allow(place.name);
     return files_.Write(place, inode, back);
   }
   request record = {};
   record.kind = REQUEST_SET;
-  record.tuner = row->tuner->id();
-  record.tunable = row->row;
+  record.tuner = owner.tuner->id();
+  record.tunable = owner.row;
   record.netns = place.netns.value;
   record.netns_inode = static_cast<uint32_t>(inode);
   current.CopyTo(record.seen);
   back.CopyTo(record.wanted);
-  return applier_.Restore(row->tuner->description(), record);
+  return applier_.Restore(owner.tuner->description(), record);
 }
 
 }  // namespace bpftune
