@@ -27,10 +27,13 @@ void YieldIfChanged(const Description& tuner, const state_key& key, const Applie
 }  // namespace
 
 std::vector<state_key> StateKeys(int map) {
+  constexpr size_t kMost = size_t{2} * STATE_MAX_ENTRIES;
   std::vector<state_key> out;
   state_key key = {};
-  for (const state_key* last = nullptr; bpf_map_get_next_key(map, last, &key) == 0; last = &key) {
+  const state_key* last = nullptr;
+  while (out.size() < kMost && bpf_map_get_next_key(map, last, &key) == 0) {
     out.push_back(key);
+    last = &key;
   }
   return out;
 }

@@ -12,7 +12,8 @@
 
 namespace bpftune {
 
-// The keys of a map whose key is a state_key.
+// The keys of a map whose key is a state_key. An entry that goes meanwhile makes the kernel begin
+// again: then some are there twice, and there is a limit to that.
 std::vector<state_key> StateKeys(int map);
 
 // Removes from a map the entries that do not `stay`.

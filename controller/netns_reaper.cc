@@ -8,24 +8,12 @@
 #include <utility>
 
 #include "controller/event_sources.h"
+#include "controller/inherited.h"
 
 namespace bpftune {
 namespace {
 
 constexpr uint64_t kQuietFactor = 100;
-
-// The keys that belong to a namespace. An entry that goes while we look makes the kernel begin
-// again, hence the limit and the doubles.
-std::vector<state_key> KeysOf(int map) {
-  std::vector<state_key> out;
-  state_key key = {};
-  const state_key* last = nullptr;
-  while (out.size() < size_t{2} * STATE_MAX_ENTRIES && bpf_map_get_next_key(map, last, &key) == 0) {
-    if (key.netns != 0) out.push_back(key);
-    last = &key;
-  }
-  return out;
-}
 
 bool IsAlive(const alive& set, uint64_t netns) {
   const uint64_t bit = netns % ALIVE_BITS;
@@ -50,7 +38,9 @@ Result<size_t> NetnsReaper::RunIfDue(uint64_t now_ns) {
 Result<size_t> NetnsReaper::Run() const {
   std::vector<std::pair<int, state_key>> entries;
   for (const int map : edges_.state_maps()) {
-    for (const state_key& key : KeysOf(map)) entries.emplace_back(map, key);
+    for (const state_key& key : StateKeys(map)) {
+      if (key.netns != 0) entries.emplace_back(map, key);
+    }
   }
   if (entries.empty()) return 0;
 
