@@ -16,8 +16,9 @@ namespace {
 constexpr uint64_t kQuietFactor = 100;
 
 bool IsAlive(const alive& set, uint64_t netns) {
-  const uint64_t bit = netns % ALIVE_BITS;
-  return (set.bits[bit / 64] >> (bit % 64)) & 1;
+  const alive_place place = alive_place_of(netns);
+  return std::ranges::all_of(
+      place.bit, [&](uint32_t bit) { return ((set.bits[bit / 64] >> (bit % 64)) & 1) != 0; });
 }
 
 }  // namespace

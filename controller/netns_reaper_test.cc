@@ -19,7 +19,7 @@ namespace {
 constexpr uint64_t kSecond = 1'000'000'000;
 
 void SetBit(alive& set, uint64_t id) {
-  set.bits[id % ALIVE_BITS / 64] |= uint64_t{1} << (id % ALIVE_BITS % 64);
+  for (const uint32_t bit : alive_place_of(id).bit) set.bits[bit / 64] |= uint64_t{1} << (bit % 64);
 }
 
 class NetnsReaperTest : public ::testing::Test {
@@ -88,6 +88,14 @@ TEST_F(NetnsReaperTest, ForgetsThousands) {
   ASSERT_OK_AND_ASSIGN(const size_t forgotten, reaper_->Run());
   EXPECT_EQ(STATE_MAX_ENTRIES - 1U, forgotten);
   EXPECT_TRUE(Has(Key(4000)));
+}
+
+TEST_F(NetnsReaperTest, ADeadIdThatSharesABitWithALivingOneIsForgotten) {
+  living_ = {7};
+  for (const uint64_t id : {uint64_t{7}, uint64_t{7} + ALIVE_BITS}) Put(Key(id));
+  ASSERT_OK_AND_ASSIGN(const size_t forgotten, reaper_->Run());
+  EXPECT_EQ(1U, forgotten);
+  EXPECT_TRUE(Has(Key(7)));
 }
 
 TEST_F(NetnsReaperTest, ForgetsNothingWhereItCannotBeSure) {

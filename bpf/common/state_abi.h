@@ -191,22 +191,38 @@ ABI_ASSERT(sizeof(struct layout_entry) == 16);
 /* tuner_control: tuner -> what it may do. Writer: the controller (for
  * bpftunectl). Zeros: everything. */
 struct tuner_control {
-	__u32 paused;	/* what it asks for is refused */
-	__u32 observe;	/* what it asks for is said, not done */
-	__u32 strategy; /* which one is active */
-	__u32 reserved;
+	__u32 paused;  /* what it asks for is refused */
+	__u32 observe; /* what it asks for is said, not done */
 };
 
 /*
  * tuner_alive: one entry, the namespaces there are, as a set that may hold more
- * but never less: bit id % ALIVE_BITS is set for each. The program that walks
- * it (<hook>__tuner_alive) fills it in; the controller clears it before.
+ * but never less: a Bloom filter with two bits for each id. Ids are handed out
+ * one after the other, so an id's lowest bits are one good hash; the other are
+ * the highest bits of its product with 2^64 divided by the golden ratio (Knuth,
+ * The Art of Computer Programming 3, 6.4). With n living namespaces a dead one
+ * is taken for alive with probability (2n / ALIVE_BITS)^2: 1 in 1,000 of 1,000.
+ * The program that walks it (<hook>__tuner_alive) fills it in; the controller
+ * clears it before.
  */
-#define ALIVE_BITS 65536
+#define ALIVE_BITS_LOG2 16
+#define ALIVE_BITS (1 << ALIVE_BITS_LOG2)
 struct alive {
 	__u64 complete; /* not 0: the walk came to its end */
 	__u64 bits[ALIVE_BITS / 64];
 };
+struct alive_place {
+	__u32 bit[2];
+};
+
+static inline struct alive_place alive_place_of(__u64 id)
+{
+	struct alive_place out;
+
+	out.bit[0] = id & (ALIVE_BITS - 1);
+	out.bit[1] = (id * 0x9e3779b97f4a7c15ULL) >> (64 - ALIVE_BITS_LOG2);
+	return out;
+}
 
 ABI_ASSERT(sizeof(struct state_key) == 16);
 ABI_ASSERT(sizeof(struct owner) == 112);
@@ -218,5 +234,5 @@ ABI_ASSERT(sizeof(struct beat) == 8);
 ABI_ASSERT(sizeof(struct sample) == 16);
 ABI_ASSERT(sizeof(struct score) == 16);
 ABI_ASSERT(sizeof(struct active_strategy) == 16);
-ABI_ASSERT(sizeof(struct tuner_control) == 16);
+ABI_ASSERT(sizeof(struct tuner_control) == 8);
 ABI_ASSERT(sizeof(struct alive) == 8 + ALIVE_BITS / 8);

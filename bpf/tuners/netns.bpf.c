@@ -16,9 +16,8 @@
  * one that leaves keeps its pointer to the next.
  *
  * The result is a set of bits (state_abi.h), so that it takes the same room for
- * ten namespaces and for ten thousand. Ids are handed out one after the other,
- * so the lowest bits of an id are a good hash of it. A dead id that shares its
- * bit with a living one waits until that is dead too.
+ * ten namespaces and for ten thousand. A dead id whose bits are all set by
+ * living ones waits until one of them is dead too.
  *
  * How it fails. With more than WALK_MOST namespaces it says that it is not
  * complete, and nothing is forgotten.
@@ -51,6 +50,14 @@ static __always_inline struct net *net_of(__u64 list)
 	return (struct net *)(list - bpf_core_field_offset(struct net, list));
 }
 
+static __always_inline void mark(struct alive *alive, __u64 id)
+{
+	struct alive_place place = alive_place_of(id);
+
+	for (int i = 0; i < 2; i++)
+		alive->bits[place.bit[i] / 64] |= 1ULL << (place.bit[i] % 64);
+}
+
 /* A global function: the verifier checks it once, not in each of WALK_STEPS
  * turns. */
 __noinline int mark_some(int turn)
@@ -68,8 +75,7 @@ __noinline int mark_some(int turn)
 			id = BPF_CORE_READ(net, ns.inum);
 			if (!tuner_netns_by_inode)
 				id = BPF_CORE_READ(net, net_cookie);
-			id &= ALIVE_BITS - 1;
-			alive->bits[id / 64] |= 1ULL << (id % 64);
+			mark(alive, id);
 		}
 		walk.at = (__u64)BPF_CORE_READ(net, list.next);
 		if (walk.at == walk.first) {

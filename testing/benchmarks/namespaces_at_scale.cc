@@ -127,7 +127,7 @@ size_t EntriesIn(int map) {
 Status Passing(const Plan& plan, Report& report) {
   auto folder = TunerFolder::Create({kSysctlObject, kNetnsObject, kAskObject});
   if (!folder) return folder.error();
-  auto daemon = Daemon::Start(kDaemonPath, {"-s", "-l", folder->path()});
+  auto daemon = Daemon::Start(kDaemonPath, Apart({"-s", "-l", folder->path()}));
   if (!daemon) return daemon.error();
   if (!daemon->WaitForLine("per-netns policy", std::chrono::seconds(30))) {
     return Error("the daemon did not say within 30 s what it supports");

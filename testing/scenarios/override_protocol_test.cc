@@ -42,7 +42,7 @@ class OverrideProtocolTest : public ::testing::Test {
     ASSERT_OK(folder);
     folder_.emplace(std::move(*folder));
     auto daemon =
-        Daemon::Start(kDaemonPath, {"-s", "-l", folder_->path(), "-n", host_->netns_path()});
+        Daemon::Start(kDaemonPath, Apart({"-s", "-l", folder_->path(), "-n", host_->netns_path()}));
     ASSERT_OK(daemon);
     daemon_.emplace(std::move(*daemon));
     ASSERT_TRUE(daemon_->WaitForLine("per-netns policy", 30s));

@@ -240,7 +240,7 @@ TEST_F(UndoTest, PausedTunerChangesNothing) {
   ASSERT_OK_AND_ASSIGN(HeldObjects held, HeldObjects::Of(daemon.pid()));
   ASSERT_OK_AND_ASSIGN(UniqueFd control, held.Map(MAP_CONTROL));
   const auto pause_all = [&](uint32_t paused) {
-    const tuner_control value = {.paused = paused, .observe = 0, .strategy = 0, .reserved = 0};
+    const tuner_control value = {.paused = paused, .observe = 0};
     for (uint32_t tuner = 0; tuner < TUNERS_MAX; ++tuner) {
       ASSERT_EQ(bpf_map_update_elem(control.get(), &tuner, &value, BPF_ANY), 0);
     }

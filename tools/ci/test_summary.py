@@ -7,30 +7,53 @@ files that it names. (Bazel itself calls a test passed whose cases were all skip
 bazel-testlogs keeps the logs of targets that are gone.) CHECKS has a line "OUTCOME name"
 for each check outside Bazel.
 
-Prints a line for each test, then each skipped or failed case, and at last
-"N passed, N failed" with ", N skipped" where some were. Exits 1 unless something passed
-and nothing failed.
+Prints the end of what each failed test has printed, a line for each test, each skipped
+or failed case with its message, and at last "N passed, N failed" with ", N skipped" where
+some were. Exits 1 unless something passed and nothing failed.
 """
+import collections
 import json
 import os
 import sys
 import urllib.parse
 import xml.etree.ElementTree as ET
 
+LOG_LINES = 60
+LOG_COLUMNS = 300
+
+
+def messages_of(case):
+    """What a failed case says, on one line, as far as it fits on a screen."""
+    failures = case.findall("failure") + case.findall("error")
+    return " | ".join(" ".join((f.get("message") or "").split()) for f in failures)[:1000]
+
+
+def output_of(result, name):
+    """The path of a test's output `name`, None where there is none."""
+    for output in result.get("testActionOutput", []):
+        if output["name"] == name:
+            return urllib.parse.unquote(urllib.parse.urlparse(output["uri"]).path)
+    return None
+
+
+def print_end_of_log(label, path):
+    print("---- the end of what %s printed" % label)
+    with open(path, encoding="utf-8", errors="replace") as log:
+        for line in collections.deque(log, LOG_LINES):
+            print("    " + line[:LOG_COLUMNS].rstrip())
+
 
 def cases_of(result):
     """(name, outcome, reason) of each case in a test result's test.xml."""
-    for output in result.get("testActionOutput", []):
-        if output["name"] != "test.xml":
-            continue
-        path = urllib.parse.unquote(urllib.parse.urlparse(output["uri"]).path)
+    path = output_of(result, "test.xml")
+    if path:
         for case in ET.parse(path).getroot().iter("testcase"):
             name = ".".join(filter(None, [case.get("classname"), case.get("name")]))
             skipped = case.find("skipped")
             if skipped is not None:
                 yield name, "SKIPPED", " ".join((skipped.get("message") or "").split())
             elif case.find("failure") is not None or case.find("error") is not None:
-                yield name, "FAILED", ""
+                yield name, "FAILED", messages_of(case)
             elif case.get("status") != "notrun":
                 yield name, "PASSED", ""
 
@@ -49,6 +72,9 @@ def bazel_tests(path):
             cases = list(cases_of(event["testResult"]))
             # A crash or a timeout leaves no failed case behind; a test always counts.
             failed = status not in ("PASSED", "FLAKY")
+            log = output_of(event["testResult"], "test.log")
+            if failed and log:
+                print_end_of_log(label, log)
             if not cases or (failed and all(c[1] != "FAILED" for c in cases)):
                 cases.append((status.lower(), "FAILED" if failed else "PASSED", ""))
             yield label, status, cases
