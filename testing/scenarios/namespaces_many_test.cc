@@ -85,7 +85,8 @@ class NamespacesManyTest : public ::testing::Test {
 TEST_F(NamespacesManyTest, NothingIsLeftOfThoseThatAreGone) {
   ASSERT_OK_AND_ASSIGN(TunerFolder folder,
                        TunerFolder::Create({kSysctlObject, kNetnsObject, kAskObject}));
-  ASSERT_OK_AND_ASSIGN(Daemon daemon, Daemon::Start(kDaemonPath, Apart({"-s", "-l", folder.path()})));
+  ASSERT_OK_AND_ASSIGN(Daemon daemon,
+                       Daemon::Start(kDaemonPath, Apart({"-s", "-l", folder.path()})));
   ASSERT_TRUE(daemon.WaitForLine("per-netns policy", 30s));
   ASSERT_OK_AND_ASSIGN(Asker asker, Asker::Of(daemon.pid()));
   ASSERT_OK_AND_ASSIGN(HeldObjects held, HeldObjects::Of(daemon.pid()));
