@@ -92,10 +92,10 @@ TEST_F(NamespacesManyTest, NothingIsLeftOfThoseThatAreGone) {
   ASSERT_OK_AND_ASSIGN(HeldObjects held, HeldObjects::Of(daemon.pid()));
   ASSERT_OK_AND_ASSIGN(UniqueFd owners, held.Map(MAP_OWNERS));
   ASSERT_OK_AND_ASSIGN(UniqueFd published, held.Map(MAP_PUBLISHED));
-  const size_t descriptors = OpenDescriptors(daemon.pid());
 
   ASSERT_OK_AND_ASSIGN(const Host stays, Host::Create("stays"));
   ASSERT_NO_FATAL_FAILURE(UseBoth(asker, stays));
+  const size_t descriptors = OpenDescriptors(daemon.pid());  // all are open that it always has
   std::set<uint64_t> ours = {IdOf(stays)};
   UniqueFd held_open;
   uint64_t held_open_id = 0;
