@@ -119,7 +119,12 @@ Status Daemon::LoadTuners(const Options& options) {
   auto loaded = TunerSet::Load(options.tuners, maps_, &pins_, facts_);
   if (!loaded) return loaded.error();
   tuners_ = std::move(*loaded);
-  for (const auto& tuner : tuners_.tuners()) StartClock(tuner.get());
+  for (const auto& tuner : tuners_.tuners()) {
+    const uint32_t key = tuner->id();
+    const tuner_control control = {.paused = 0, .observe = mode_ == Mode::kObserve};
+    (void)bpf_map_update_elem(maps_.fd(MAP_CONTROL), &key, &control, BPF_ANY);  // cannot fail
+    StartClock(tuner.get());
+  }
   state_.set_watcher(&tuners_.watcher());
   auto introduced = tuners_.watcher().RunPulse();  // tells the watcher who we are
   if (!introduced) return introduced.error();
@@ -130,7 +135,9 @@ Status Daemon::LoadTuners(const Options& options) {
 void Daemon::StartClock(Tuner* tuner) {
   const uint64_t now = NowNs();
   sampler_.Add(tuner->id(), tuner->description());
-  for (const Tunable& tunable : tuner->description().tunables) files_.Allow(tunable.name);
+  for (const Tunable& tunable : tuner->description().tunables) {
+    if (!tunable.on_sockets) files_.Allow(tunable.name);
+  }
   Clock& clock = clocks_.emplace_back();
   clock.strategy.Start(tuner, &maps_, log_, now);
   if (tuner->has(HOOK_PULSE) && tuner != &tuners_.watcher()) clock.pulse.Wake(now);

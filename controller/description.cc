@@ -76,11 +76,17 @@ Result<Tunable> CheckTunable(const tuner_tunable& row) {
   if (!labels) return labels.error();
   auto set = Text(row.set, what + ", set");
   if (!set) return set.error();
-  if (!IsNetSysctl(*name)) return Error(what + ": not a sysctl below net.");
-  if (row.values < 1 || row.values > TUNER_MAX_VALUES) {
+  if (row.flags & ~uint32_t{TUNABLE_PER_NETNS | TUNABLE_ON_SOCKETS}) {
+    return Error(what + ": unknown flags");
+  }
+  out.on_sockets = (row.flags & TUNABLE_ON_SOCKETS) != 0;
+  if (out.on_sockets && (row.values != 0 || row.min != 0 || row.max != 0)) {
+    return Error(what + ": set on sockets, so it can have no values and no bounds");
+  }
+  if (!out.on_sockets && !IsNetSysctl(*name)) return Error(what + ": not a sysctl below net.");
+  if (!out.on_sockets && (row.values < 1 || row.values > TUNER_MAX_VALUES)) {
     return Error(what + ": " + std::to_string(row.values) + " values; 1 to 3 are possible");
   }
-  if (row.flags & ~uint32_t{TUNABLE_PER_NETNS}) return Error(what + ": unknown flags");
   if (row.min < 0 || row.min > row.max) return Error(what + ": bounds that contradict each other");
   out.name = *name;
   out.labels = *labels;

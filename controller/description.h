@@ -26,6 +26,7 @@ struct Tunable {
   uint16_t set_row = 0;  // first tunable of the same set
   uint32_t values = 0;
   bool per_netns = false;
+  bool on_sockets = false;  // no sysctl: BPF sets it on sockets, and only notes it
   int64_t min = 0;
   int64_t max = 0;
 };

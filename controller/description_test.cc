@@ -85,6 +85,22 @@ Result<Description> Parse(const Section& section) {
   return ParseDescription(std::as_bytes(std::span(&section, 1)));
 }
 
+TEST(DescriptionTest, WhatIsSetOnSocketsIsCalledInWordsAndHasNoValues) {
+  Section s = Good();
+  s.tunables[1] = {.name = "TCP congestion control",
+                   .labels = "algorithm",
+                   .set = "congestion",
+                   .values = 0,
+                   .flags = TUNABLE_ON_SOCKETS,
+                   .min = 0,
+                   .max = 0};
+  const auto parsed = Parse(s);
+  ASSERT_TRUE(parsed) << parsed.error().message();
+  EXPECT_TRUE(parsed->tunables[1].on_sockets);
+  EXPECT_FALSE(parsed->tunables[0].on_sockets);
+  EXPECT_EQ("TCP congestion control", parsed->tunables[1].name);
+}
+
 TEST(DescriptionTest, GoodOneIsReadAsItIsMeant) {
   const auto parsed = Parse(Good());
   ASSERT_TRUE(parsed) << parsed.error().message();
@@ -256,8 +272,11 @@ INSTANTIATE_TEST_SUITE_P(
         Damage{"smallest above largest", [](Section* s) { s->tunables[0].min = (1 << 30) + 1; },
                "tunable 'net.ipv4.tcp_rmem': bounds"},
         Damage{"negative smallest", [](Section* s) { s->tunables[0].min = -1; }, "bounds"},
-        Damage{"unknown flag", [](Section* s) { s->tunables[0].flags |= 2; },
+        Damage{"unknown flag", [](Section* s) { s->tunables[0].flags |= 4; },
                "tunable 'net.ipv4.tcp_rmem': unknown flags"},
+        Damage{"on sockets, with values",
+               [](Section* s) { s->tunables[0].flags |= TUNABLE_ON_SOCKETS; },
+               "tunable 'net.ipv4.tcp_rmem': set on sockets, so it can have no values"},
         Damage{"twice", [](Section* s) { std::strcpy(s->tunables[1].name, s->tunables[0].name); },
                "tunable 'net.ipv4.tcp_rmem' is there twice"},
         Damage{"a set of both kinds", [](Section* s) { s->tunables[1].flags = 0; },

@@ -43,7 +43,13 @@ struct netns_core {
 	int sysctl_somaxconn;
 };
 
+struct tcp_congestion_ops {
+	char name[16];
+	__u32 flags;
+};
+
 struct netns_ipv4 {
+	const struct tcp_congestion_ops *tcp_congestion_control; /* the default */
 	int sysctl_tcp_wmem[3];
 	int sysctl_tcp_rmem[3];
 	int sysctl_max_syn_backlog;
@@ -83,8 +89,14 @@ struct sock_common {
 	struct in6_addr skc_v6_daddr;
 };
 
+/* A pointer to the metrics, of which the lowest two bits are flags. */
+struct dst_entry {
+	unsigned long _metrics;
+};
+
 struct sock {
 	struct sock_common __sk_common;
+	struct dst_entry *sk_dst_cache;
 	int sk_rcvbuf;
 	int sk_sndbuf;
 	int sk_wmem_queued;
@@ -105,6 +117,8 @@ struct request_sock_queue {
 
 struct inet_connection_sock {
 	struct request_sock_queue icsk_accept_queue;
+	const struct tcp_congestion_ops *icsk_ca_ops;
+	__u8 icsk_ca_setsockopt : 1; /* somebody chose it: read as a field */
 };
 
 struct tcp_sock {
@@ -246,12 +260,16 @@ enum {
 enum {
 	BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB = 4,
 	BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB = 5,
+	BPF_SOCK_OPS_RETRANS_CB = 9,
+	BPF_SOCK_OPS_STATE_CB = 10,
 	BPF_SOCK_OPS_TCP_LISTEN_CB = 11,
 	BPF_SOCK_OPS_RTT_CB = 12,
 };
 
 /* bpf_sock_ops.bpf_sock_ops_cb_flags */
 enum {
+	BPF_SOCK_OPS_RETRANS_CB_FLAG = 1 << 1,
+	BPF_SOCK_OPS_STATE_CB_FLAG = 1 << 2,
 	BPF_SOCK_OPS_RTT_CB_FLAG = 1 << 3,
 };
 
@@ -261,6 +279,8 @@ enum {
 	TCP_ESTABLISHED = 1,
 	TCP_LISTEN = 10,
 	SOL_SOCKET = 1,
+	SOL_TCP = 6,
+	TCP_CONGESTION = 13,
 	SO_RCVLOWAT = 18,
 	/* sk_userlocks, include/net/sock.h */
 	SOCK_SNDBUF_LOCK = 1,

@@ -58,13 +58,16 @@ struct tuner_header {
 
 /* tuner_tunable.flags */
 #define TUNABLE_PER_NETNS 0x1 /* every network namespace has its own value */
+/* No sysctl but something BPF itself sets on single sockets, and only notes
+ * (REQUEST_NOTE). It has no values and no bounds; its name is words. */
+#define TUNABLE_ON_SOCKETS 0x2
 
 /* Something the tuner may ask to have changed. */
 struct tuner_tunable {
 	char name[48];	 /* sysctl, "net.ipv4.tcp_rmem" */
 	char labels[48]; /* of the values, "min default max" */
 	char set[16];	 /* tunables of one set are yielded together */
-	__u32 values;	 /* 1 .. TUNER_MAX_VALUES */
+	__u32 values;	 /* 1 .. TUNER_MAX_VALUES; on sockets: 0 */
 	__u32 flags;
 	__s64 min; /* no value below it is ever written ... */
 	__s64 max; /* ... nor above it */
@@ -74,8 +77,8 @@ struct tuner_tunable {
 struct tuner_scenario {
 	char id[32];	      /* a fact about the system: RECEIVE_WINDOW_LIMITED */
 	char name[64];	      /* how the log calls it */
-	char description[96]; /* one sentence, behind the name */
-	char reason[96];      /* "Due to <reason> change ..." */
+	char description[128]; /* one sentence, behind the name */
+	char reason[96];       /* "Due to <reason> change ..." */
 	/* The numbers behind it. Slots: {tunable} {old} {new} {netns} {peer}
 	 * {arg0} .. {arg3}; no others. */
 	char evidence[288];
@@ -144,7 +147,7 @@ struct tuner_strategy {
 ABI_ASSERT(sizeof(struct tuner_table) == 8);
 ABI_ASSERT(sizeof(struct tuner_header) == 184);
 ABI_ASSERT(sizeof(struct tuner_tunable) == 136);
-ABI_ASSERT(sizeof(struct tuner_scenario) == 576);
+ABI_ASSERT(sizeof(struct tuner_scenario) == 608);
 ABI_ASSERT(sizeof(struct tuner_sample) == 88);
 ABI_ASSERT(sizeof(struct tuner_counter) == 64);
 ABI_ASSERT(sizeof(struct tuner_hook) == 136);
