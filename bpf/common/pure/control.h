@@ -16,6 +16,7 @@ enum {
 	CONTROL_MIN_CONTROL = 5,
 	CONTROL_MIN_TUNED = 10,
 	CONTROL_MARGIN_Q8 = 35, /* a tenth: 256 * log2(1.1) */
+	CONTROL_MOST_Q8 = 16383, /* rewards are no higher */
 };
 
 enum control_group {
@@ -25,7 +26,7 @@ enum control_group {
 
 struct control_mean {
 	__u32 runs;	  /* in all */
-	__u32 variance;	  /* of the reward, q8 squared, at most 2^28 */
+	__u32 variance;	  /* of the reward, q8 squared, below 2^28 */
 	__u16 reward_q8;  /* mean */
 	__u16 rate_q8;	  /* mean of the rates' logarithms */
 	__u32 weight;	  /* runs the means rest on, up to 32 */
@@ -46,14 +47,68 @@ PURE __u32 mean_towards(__u32 mean, __u32 v, __u32 weight)
 
 /* Notes a run that is worth so much (reward_q8(), reward_rate_q8()). */
 PURE void control_note(struct control *control, enum control_group group,
-		       __u32 reward_q8, __u32 rate_q8);
+		       __u32 reward_q8, __u32 rate_q8)
+{
+	struct control_mean *mean = &control->groups[group & 1];
+	__u32 weight = min_u64(mean->weight, CONTROL_MOST_WEIGHT - 1) + 1;
+	__u32 reward = min_u64(reward_q8, CONTROL_MOST_Q8);
+	__u32 rate = min_u64(rate_q8, CONTROL_MOST_Q8);
+	__u64 d = reward > mean->reward_q8 ? reward - mean->reward_q8
+					   : mean->reward_q8 - reward;
 
-/* Is tuned worse than control, with enough evidence? Then the host goes back
- * to the default: bandit_back_off(), and set this to zero.
+	if (weight == 1) {
+		mean->reward_q8 = reward;
+		mean->rate_q8 = rate;
+		mean->variance = 0;
+	} else { /* as in correlation.h; d * d <= 2^32 */
+		mean->variance = mean_towards(
+			mean->variance, d * d * (weight - 1) / weight, weight);
+		mean->reward_q8 = mean_towards(mean->reward_q8, reward, weight);
+		mean->rate_q8 = mean_towards(mean->rate_q8, rate, weight);
+	}
+	mean->weight = weight;
+	mean->runs = min_u64(sat_add(mean->runs, 1), 0xffffffff);
+}
+
+/* Is tuned worse than control, with enough evidence: by more than a tenth and
+ * twice the standard error of the difference? Then the host goes back to the
+ * default: bandit_back_off(), and set this to zero.
  */
-PURE int control_says_worse(const struct control *control);
+PURE int control_says_worse(const struct control *control)
+{
+	const struct control_mean *held = &control->groups[CONTROL_GROUP_DEFAULT];
+	const struct control_mean *tuned = &control->groups[CONTROL_GROUP_TUNED];
+	__u64 worse = sat_sub(held->reward_q8, tuned->reward_q8); /* below 2^16 */
+
+	if (held->weight < CONTROL_MIN_CONTROL ||
+	    tuned->weight < CONTROL_MIN_TUNED || worse <= CONTROL_MARGIN_Q8)
+		return 0;
+	return worse * worse > 4ULL * (held->variance / held->weight +
+				       tuned->variance / tuned->weight);
+}
+
+/* 1000 * 2^(q8 / 256) for q8 below 2^13, within 0.3 %: the parabola through the
+ * exact values of 2^x at 0, 1/2 and 1, 1 + 0.6569 * x + 0.3431 * x^2.
+ */
+PURE __u64 exp2_permille(__u32 q8)
+{
+	__u64 x = q8 & 255;
+	__u64 mantissa = 65536 + (43050 * x >> 8) + (22486 * x * x >> 16);
+
+	return 1000 * mantissa << min_u64(q8 >> 8, 32) >> 16; /* below 2^59 */
+}
 
 /* What tuned delivers against control, thousandths; 0 while either group has
- * no run. Within 1 %.
+ * no run. Within 0.3 % and 1.
  */
-PURE __u64 control_rate_permille(const struct control *control);
+PURE __u64 control_rate_permille(const struct control *control)
+{
+	const struct control_mean *held = &control->groups[CONTROL_GROUP_DEFAULT];
+	const struct control_mean *tuned = &control->groups[CONTROL_GROUP_TUNED];
+
+	if (!held->weight || !tuned->weight)
+		return 0;
+	if (tuned->rate_q8 >= held->rate_q8)
+		return exp2_permille(tuned->rate_q8 - held->rate_q8);
+	return 1000000 / exp2_permille(held->rate_q8 - tuned->rate_q8);
+}

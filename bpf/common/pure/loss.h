@@ -95,8 +95,9 @@ struct loss {
  */
 PURE int loss_cripples(__u64 loss_ppm, __u32 path_segments)
 {
-	/* 32 bits times 32 bits fits */
-	return sat_mul((__u64)path_segments * path_segments, loss_ppm) >=
+	__u64 segments = path_segments; /* whose square fits */
+
+	return sat_mul(segments * segments, loss_ppm) >=
 	       16 * 3 * LOSS_PPM / 2;
 }
 
@@ -161,7 +162,7 @@ PURE void loss_event_start(struct loss *loss, const struct loss_look *look)
 PURE __u32 loss_update(struct loss *loss, const struct loss_look *look,
 		       __u32 path_segments, const struct loss_limits *limits)
 {
-	__u64 event_ns = (__u64)look->srtt_us * (LOSS_EVENT_RTTS * 1000ULL);
+	__u64 event_ns = look->srtt_us * (LOSS_EVENT_RTTS * 1000ULL);
 	int lost = loss->looked && look->retransmitted != loss->seen;
 
 	loss->seen = look->retransmitted;

@@ -79,7 +79,7 @@ PURE void reward_run_add(struct reward_run *run, const struct reward_look *look)
 		 * difference takes off what was added too early.
 		 */
 		if (lost_since >> 31)
-			run->lost = sat_sub(run->lost, (__u32)-lost_since);
+			run->lost = sat_sub(run->lost, -lost_since);
 		else
 			run->lost = sat_add(run->lost, lost_since);
 	}
@@ -102,8 +102,10 @@ PURE void reward_run_restart(struct reward_run *run)
 /* Is there enough to say anything? min_rtt_us of 0: not known, no. */
 PURE int reward_is_known(const struct reward_run *run, __u32 min_rtt_us)
 {
-	return min_rtt_us && run->bytes >= REWARD_MIN_BYTES &&
-	       run->busy_us >= (__u64)min_rtt_us * REWARD_MIN_RTTS;
+	__u64 rtt_us = min_rtt_us;
+
+	return rtt_us && run->bytes >= REWARD_MIN_BYTES &&
+	       run->busy_us >= rtt_us * REWARD_MIN_RTTS;
 }
 
 /* Share of the run's segments that were lost, parts per million. */
