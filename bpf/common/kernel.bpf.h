@@ -127,6 +127,15 @@ struct tcp_sock {
 	__u64 bytes_received;
 	__u64 bytes_acked;
 	__u32 delivered;
+	__u32 data_segs_out;  /* retransmissions too */
+	__u32 total_retrans;  /* of them */
+	__u32 dsack_dups;     /* segments that arrived twice */
+	__u32 high_seq;	      /* snd_nxt when the last recovery began */
+	__u32 rate_delivered; /* segments in the last sample of delivery ... */
+	__u32 rate_interval_us;
+	__u32 chrono_start; /* jiffies */
+	__u32 chrono_stat[3];
+	__u8 chrono_type : 2; /* a whole byte in some versions: read as a field */
 	__u32 mss_cache;
 	__u32 srtt_us; /* smoothed round trip time << 3 */
 	struct minmax rtt_min;
@@ -277,11 +286,15 @@ enum {
 	AF_INET = 2,
 	AF_INET6 = 10,
 	TCP_ESTABLISHED = 1,
+	TCP_FIN_WAIT1 = 4,
+	TCP_CLOSE = 7,
 	TCP_LISTEN = 10,
 	SOL_SOCKET = 1,
 	SOL_TCP = 6,
 	TCP_CONGESTION = 13,
 	SO_RCVLOWAT = 18,
+	/* tcp_sock.chrono_type, include/net/tcp.h */
+	TCP_CHRONO_BUSY = 1,
 	/* sk_userlocks, include/net/sock.h */
 	SOCK_SNDBUF_LOCK = 1,
 	SOCK_RCVBUF_LOCK = 2,
