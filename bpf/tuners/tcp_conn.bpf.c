@@ -43,7 +43,7 @@
  */
 #include "bpf/common/tuner.bpf.h"
 #include "policies/tcp_conn.policy.h"
-TUNER_DEFINE(TCP_CONN, "tcp_conn", "gives connections the congestion control that suits their host");
+TUNER_DEFINE(TCP_CONN, "tcp_conn", "the congestion control that suits each remote host");
 
 #include "bpf/common/request.bpf.h"
 #include "bpf/tuners/tcp_conn_state.bpf.h"
@@ -57,73 +57,55 @@ static __always_inline struct net *net_of(struct tcp_sock *tp)
 	return ((struct sock *)tp)->__sk_common.skc_net.net;
 }
 
-/* A note about the connection, to be completed and sent; NULL: no room. */
-static __always_inline struct request *note_about(struct tcp_sock *tp, __u16 scenario)
+/*
+ * Notes something about the connection, with two numbers and its round-trip
+ * times as evidence. A function of its own: the verifier of 5.10 loses sight of
+ * the record where several copies of this are woven together.
+ */
+static __noinline void note(struct tcp_sock *tp, __u32 scenario, __u64 arg0, __u64 arg1)
 {
 	struct sock *sk = (struct sock *)tp;
 	struct net *net = net_of(tp);
 	struct request *request = request_begin(REQUEST_NOTE, netns_id(net));
 
 	if (!request)
-		return NULL;
+		return;
 	request->netns_inode = net->ns.inum;
 	request->tunable = TUNABLE_CONGESTION;
 	request->scenario = scenario;
+	request->evidence[0] = arg0;
+	request->evidence[1] = arg1;
+	request->evidence[2] = tp->srtt_us >> 3;
+	request->evidence[3] = min_rtt_of(tp);
 	request->peer_family = sk->__sk_common.skc_family;
 	if (request->peer_family == AF_INET6)
 		BPF_CORE_READ_INTO(&request->peer, sk, __sk_common.skc_v6_daddr.in6_u.u6_addr8);
 	else
 		*(__u32 *)request->peer = sk->__sk_common.skc_daddr;
-	return request;
+	request_send(request, RING_WAKE);
 }
 
 /* Says what loss has led to, once an hour for each host. */
-static __always_inline void say_loss(struct tcp_sock *tp, struct host *host, __u16 scenario,
-				     const struct loss *loss, __u64 now)
+static __always_inline void note_loss(struct tcp_sock *tp, struct host *host, __u32 scenario,
+				      const struct loss *loss, __u64 now)
 {
-	struct request *request;
-
 	if (host->said_ns && now - host->said_ns < cfg_say_again_ns)
 		return;
-	request = note_about(tp, scenario);
-	if (!request)
-		return;
-	request->evidence[0] = loss->segments;
-	request->evidence[1] = (__u64)loss->segments * loss->loss_ppm / LOSS_PPM;
-	request->evidence[2] = tp->srtt_us >> 3;
-	request->evidence[3] = min_rtt_of(tp);
-	request_send(request, RING_WAKE);
 	host->said_ns = now;
-}
-
-static __always_inline void say_back(struct tcp_sock *tp)
-{
-	struct request *request = note_about(tp, SCENARIO_DEFAULT_IS_BETTER);
-
-	count(COUNT_BACK);
-	if (!request)
-		return;
-	request->evidence[0] = BANDIT_BACK_OFF_NS / SECOND_NS;
-	request_send(request, RING_WAKE);
+	note(tp, scenario, loss->segments, (__u64)loss->segments * loss->loss_ppm / LOSS_PPM);
 }
 
 /* The kernel would not: not tried again for a while; said once an hour where it
  * is bbr, without which there is little to choose from. */
-static __always_inline void note_unusable(struct tcp_sock *tp, __u32 arm, __u16 scenario, long error,
-					  __u64 now)
+static __always_inline void note_unusable(struct tcp_sock *tp, __u32 arm, __u32 scenario,
+					  long error, __u64 now)
 {
-	struct request *request;
-
 	count(COUNT_UNUSABLE);
 	unusable_until_ns[arm & (ARM_COUNT - 1)] = now + cfg_unusable_ns;
 	if (arm != ARM_BBR || (unusable_said_ns && now - unusable_said_ns < cfg_say_again_ns))
 		return;
-	request = note_about(tp, scenario);
-	if (!request)
-		return;
-	request->evidence[0] = -error;
-	request_send(request, RING_WAKE);
 	unusable_said_ns = now;
+	note(tp, scenario, -error, 0);
 }
 
 /* ---- acting -------------------------------------------------------------- */
@@ -172,7 +154,7 @@ static __always_inline void rescue(struct bpf_sock_ops *ctx, struct tcp_sock *tp
 		return;
 	if (!may_act()) {
 		count(COUNT_OBSERVED);
-		say_loss(tp, host, SCENARIO_LOSS_OBSERVED, &conn->loss, now);
+		note_loss(tp, host, SCENARIO_LOSS_OBSERVED, &conn->loss, now);
 		return;
 	}
 	look_at_run(conn, tp, now);
@@ -182,7 +164,7 @@ static __always_inline void rescue(struct bpf_sock_ops *ctx, struct tcp_sock *tp
 	count(COUNT_SWITCHED);
 	reward_run_restart(&conn->run);
 	conn->group = GROUP_NONE;
-	say_loss(tp, host, much ? SCENARIO_LOSS_ON_PATH : SCENARIO_LOSS_CRIPPLES, &conn->loss, now);
+	note_loss(tp, host, much ? SCENARIO_LOSS_ON_PATH : SCENARIO_LOSS_CRIPPLES, &conn->loss, now);
 }
 
 /* ---- seeing connections -------------------------------------------------- */
@@ -340,8 +322,10 @@ static __always_inline void see_end(struct bpf_sock_ops *ctx)
 	if (!host || !has_own_algorithm(tp, net_of(tp), conn->arm))
 		return;
 	look_at_run(conn, tp, now);
-	if (note_run(host, conn, min_rtt_of(tp), now))
-		say_back(tp);
+	if (!note_run(host, conn, min_rtt_of(tp), now))
+		return;
+	count(COUNT_BACK);
+	note(tp, SCENARIO_DEFAULT_IS_BETTER, BANDIT_BACK_OFF_NS / SECOND_NS, 0);
 }
 
 SEC("?sockops")

@@ -53,8 +53,9 @@ uint64_t CountOf(Daemon& daemon, const std::string& text) {
   using namespace std::chrono_literals;
   const size_t from = daemon.Lines().size();
   daemon.Signal(SIGUSR1);
-  // Each daemon has run the pulse that makes it known to its watcher, and counts it.
-  const auto line = daemon.WaitForLine("^Summary: tuner 'tcp_conn': ([0-9]+) " + text, 500ms, from);
+  // The last line of a summary: of the last tuner, which has looked when it started.
+  if (!daemon.WaitForLine("'tcp_listen': .* looks at all listeners", 10s, from)) return 0;
+  const auto line = daemon.WaitForLine("'tcp_conn': ([0-9]+) " + text, 0s, from);
   return line ? std::stoull(line->captures[0]) : 0;
 }
 

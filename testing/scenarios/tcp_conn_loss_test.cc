@@ -53,6 +53,7 @@ TEST_P(LossOnPath, ThatBeginsInTheMiddleSwitchesTheConnectionToBbr) {
 
   std::printf("%s, %s: switched after %.2f s, then %.1f Mbit/s\n", path.algorithm.c_str(), c.name,
               switched - begin, mbit);
+  EXPECT_LE(switched - begin, 2);
   EXPECT_GE(mbit, 75);
   const std::string peer = path.link->b().address(c.family);
   EXPECT_TRUE(daemon.WaitForLine(
