@@ -273,7 +273,7 @@ Status Daemon::Run() {
     uint64_t expirations;
     (void)!read(timer.get(), &expirations,
                 sizeof(expirations));  // only to make it unreadable again
-    if (freeze_) freeze_->Check();
+    LetObjectsAct();
     Drain();
     RunDue(NowNs());
   }

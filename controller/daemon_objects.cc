@@ -36,7 +36,7 @@ Status Daemon::Load(const ObjectFile& file) {
   further_ids_[file.path] = tuner->id();
   const bool observes = !enabled_.contains(name);
   const uint32_t key = tuner->id();
-  const tuner_control control = {.paused = 0, .observe = observes || mode_ == Mode::kObserve};
+  const tuner_control control = {.paused = 0, .observe = observes};
   (void)bpf_map_update_elem(maps_.fd(MAP_CONTROL), &key, &control, BPF_ANY);  // cannot fail
   StartClock(tuner);
   log_->Notice(

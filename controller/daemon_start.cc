@@ -116,19 +116,25 @@ Status Daemon::LoadTuners(const Options& options) {
             .page_bytes = static_cast<uint32_t>(sysconf(_SC_PAGESIZE)),
             .without = options.without_hook,
             .log = log_};
+  LetObjectsAct();
   auto loaded = TunerSet::Load(options.tuners, maps_, &pins_, facts_);
   if (!loaded) return loaded.error();
   tuners_ = std::move(*loaded);
-  for (const auto& tuner : tuners_.tuners()) {
-    const uint32_t key = tuner->id();
-    const tuner_control control = {.paused = 0, .observe = mode_ == Mode::kObserve};
-    (void)bpf_map_update_elem(maps_.fd(MAP_CONTROL), &key, &control, BPF_ANY);  // cannot fail
-    StartClock(tuner.get());
-  }
+  for (const auto& tuner : tuners_.tuners()) StartClock(tuner.get());
   state_.set_watcher(&tuners_.watcher());
   auto introduced = tuners_.watcher().RunPulse();  // tells the watcher who we are
   if (!introduced) return introduced.error();
   return Ok();
+}
+
+// Or not: what objects do by themselves is held back by dry run and freeze too.
+void Daemon::LetObjectsAct() {
+  const bool is_frozen = freeze_ && freeze_->Check();
+  if (objects_frozen_ == is_frozen) return;
+  objects_frozen_ = is_frozen;
+  const tuner_control control = {.paused = is_frozen, .observe = mode_ == Mode::kObserve};
+  const uint32_t key = CONTROL_OF_ALL;
+  (void)bpf_map_update_elem(maps_.fd(MAP_CONTROL), &key, &control, BPF_ANY);  // cannot fail
 }
 
 // For the last of the tuners.

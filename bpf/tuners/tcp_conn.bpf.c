@@ -136,7 +136,9 @@ static __always_inline bool give(struct bpf_sock_ops *ctx, struct tcp_sock *tp, 
 static __always_inline void rescue(struct bpf_sock_ops *ctx, struct tcp_sock *tp,
 				   struct conn *conn, __u64 now)
 {
-	bool much = conn->loss.loss_ppm >= cfg_loss_limits.high_ppm;
+	__u32 scenario = conn->loss.loss_ppm >= cfg_loss_limits.high_ppm ?
+				 SCENARIO_LOSS_ON_PATH :
+				 SCENARIO_LOSS_CRIPPLES;
 	struct net *net = net_of(tp);
 	struct host_key key;
 	struct host *host;
@@ -158,13 +160,13 @@ static __always_inline void rescue(struct bpf_sock_ops *ctx, struct tcp_sock *tp
 		return;
 	}
 	look_at_run(conn, tp, now);
-	note_run(host, conn, min_rtt_of(tp), now);
+	note_run(host, conn, min_rtt_of(tp), now); /* of neither group */
 	if (!give(ctx, tp, conn, ARM_BBR, now))
 		return;
 	count(COUNT_SWITCHED);
 	reward_run_restart(&conn->run);
 	conn->group = GROUP_NONE;
-	note_loss(tp, host, much ? SCENARIO_LOSS_ON_PATH : SCENARIO_LOSS_CRIPPLES, &conn->loss, now);
+	note_loss(tp, host, scenario, &conn->loss, now);
 }
 
 /* ---- seeing connections -------------------------------------------------- */

@@ -4,9 +4,12 @@
 // are switched to bbr where they stand, the others are not.
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <cstdio>
+#include <filesystem>
+#include <fstream>
 #include <string>
 
 #include "testing/netns_harness/expect.h"
@@ -113,6 +116,20 @@ TEST_F(LossToAQueue, OneBurstSwitchesNothing) {
 TEST_F(LossToAQueue, DryRunSaysWhatItWouldDoAndDoesNothing) {
   ASSERT_OK_AND_ASSIGN(LossyPath path, LossyPath::Create(Path100(40, 2)));
   ASSERT_OK_AND_ASSIGN(Daemon daemon, StartDaemon({path.a.get(), path.b.get()}, {"--dry-run"}));
+  ASSERT_OK_AND_ASSIGN(BulkFlow flow, StartFlow(path));
+
+  EXPECT_TRUE(daemon.WaitForLine("would specify 'bbr' congestion control algorithm", 20s));
+  EXPECT_EQ(AlgorithmOf(flow), path.algorithm);
+}
+
+TEST_F(LossToAQueue, FreezeFileHoldsSwitches) {
+  const std::string run_dir = ::testing::TempDir() + "conn-frozen-" + std::to_string(getpid());
+  ASSERT_OK_AND_ASSIGN(LossyPath path, LossyPath::Create(Path100(40, 2)));
+  ASSERT_OK_AND_ASSIGN(Daemon daemon,
+                       StartDaemon({path.a.get(), path.b.get()}, {"--run-dir", run_dir}));
+  const auto folder = std::filesystem::directory_iterator(run_dir)->path();
+  std::ofstream(folder / "freeze").close();
+  ASSERT_TRUE(daemon.WaitForLine("/freeze' is there: nothing is changed", 10s));
   ASSERT_OK_AND_ASSIGN(BulkFlow flow, StartFlow(path));
 
   EXPECT_TRUE(daemon.WaitForLine("would specify 'bbr' congestion control algorithm", 20s));
