@@ -82,7 +82,7 @@ struct host {
 	__u64 fallback; /* address of the default algorithm that arm 0 was */
 };
 
-#define HOSTS_MAX 4096 /* of 208 bytes with key and links: 832 KiB */
+#define HOSTS_MAX 4096 /* of about 200 bytes with key and links: 0.8 MB */
 
 /* Written by socket-ops on all CPUs, field by field; see bandit.h on races. The
  * host that nobody had to do with for longest makes room for a new one. */
