@@ -43,7 +43,7 @@ enum {
 	BANDIT_MARGIN_Q8 = 18, /* 5 %: 256 * log2(1.05) */
 	BANDIT_SURPRISE_Q8 = 256, /* twice or half */
 	BANDIT_DUE = 20,     /* connections after which an arm is tried again */
-	BANDIT_EPSILON_MIN = 32, /* of 1024 */
+	BANDIT_EPSILON_MIN = 16, /* of 1024 */
 	BANDIT_NOISE_PPM = 500, /* lab: cubic gives way at about this loss */
 	BANDIT_LONG_RTT_US = 80000,
 	BANDIT_SHORT_RTT_US = 1000,
@@ -87,7 +87,7 @@ PURE __u32 bandit_distance(__u32 a, __u32 b)
 /* Of 1024 connections, how many explore. */
 PURE __u32 bandit_epsilon(__u32 evidence)
 {
-	return max_u64(1024 / (2 + evidence), BANDIT_EPSILON_MIN);
+	return max_u64(512 / (1 + evidence), BANDIT_EPSILON_MIN);
 }
 
 /* Too little known, sent back, or so near that there is nothing to gain? */
