@@ -110,7 +110,7 @@ PURE int loss_cripples(__u64 loss_ppm, __u32 path_segments)
 	__u64 segments = path_segments; /* whose square fits */
 
 	return sat_mul(segments * segments, loss_ppm) >=
-	       16 * 3 * LOSS_PPM / 2;
+	       LOSS_PPM * 16 * 3 / 2;
 }
 
 /* No queue to speak of: srtt at most a quarter above its minimum and, but for

@@ -108,12 +108,13 @@ std::vector<Sender> Simulate(const Case& c, unsigned seed) {
   const double per_second = c.path.segments() / c.path.rtt;
   __u32 host_min_us = ~0U;
   double queued = 0, next_look = 0, burst = c.burst;
-  for (double now = kStep; now < c.seconds; now += kStep) {
+  for (int step = 1; step * kStep < c.seconds; step++) {
+    const double now = step * kStep;
     const double rtt = c.path.rtt + queued / per_second;
     double arrived = 0;
     std::vector<int> sent(senders.size());
     for (size_t i = 0; i < senders.size(); i++) {
-      if (now < i * c.apart) continue;
+      if (now < static_cast<double>(i) * c.apart) continue;
       senders[i].sent_part += senders[i].cwnd * kStep / rtt;
       sent[i] = static_cast<int>(senders[i].sent_part);
       senders[i].sent_part -= sent[i];
@@ -125,7 +126,7 @@ std::vector<Sender> Simulate(const Case& c, unsigned seed) {
     queued -= overflow;
     for (size_t i = 0; i < senders.size(); i++) {
       Sender& s = senders[i];
-      if (now < i * c.apart) continue;
+      if (now < static_cast<double>(i) * c.apart) continue;
       s.look.sent += sent[i];
       int lost = 0;
       if (now >= c.starts) {
