@@ -29,9 +29,9 @@
 #define LOSS_QUIET_NS_PER_US 1500ULL
 
 enum {
-	/* Measured between the marks of three events. With three lost of at
-	 * least 64, a path that loses one in a thousand is taken for one above
-	 * 1 % once in some hundred trials.
+	/* Measured between the marks of three events. Three of 64 are lost by
+	 * chance once in 24,000 trials where one in a thousand is lost
+	 * (Poisson), once in 37 where one in a hundred is.
 	 */
 	LOSS_MIN_SEGMENTS = 64,
 	LOSS_MIN_LOST = 3,
