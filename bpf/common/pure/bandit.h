@@ -23,8 +23,8 @@
  *   forgetting	weights halve every half hour; an arm without weight is unknown.
  *
  * A host's entry may be used on several CPUs at once without a lock: a race
- * loses a run or a count, no more. Nothing is read twice, any bytes are a valid
- * state, and an arm that is not available is never chosen.
+ * loses a run or a count, no more: any bytes are a valid state, and an arm that
+ * is not available is never chosen.
  */
 #include "bpf/common/pure/control.h"
 #include "bpf/common/pure/limits.h"
@@ -43,8 +43,11 @@ enum {
 	BANDIT_MARGIN_Q8 = 18, /* 5 %: 256 * log2(1.05) */
 	BANDIT_SURPRISE_Q8 = 256, /* twice or half */
 	BANDIT_DUE = 20,     /* connections after which an arm is tried again */
-	BANDIT_EPSILON_MIN = 32, /* of 1024 */
+	BANDIT_EPSILON_MIN = 16, /* of 1024 */
 	BANDIT_NOISE_PPM = 500, /* lab: cubic gives way at about this loss */
+	/* POLICY: between continents, and within a machine room. Only whether
+	 * and how often an unknown arm is tried hangs on them.
+	 */
 	BANDIT_LONG_RTT_US = 80000,
 	BANDIT_SHORT_RTT_US = 1000,
 };
@@ -87,7 +90,7 @@ PURE __u32 bandit_distance(__u32 a, __u32 b)
 /* Of 1024 connections, how many explore. */
 PURE __u32 bandit_epsilon(__u32 evidence)
 {
-	return max_u64(1024 / (2 + evidence), BANDIT_EPSILON_MIN);
+	return max_u64(512 / (1 + evidence), BANDIT_EPSILON_MIN);
 }
 
 /* Too little known, sent back, or so near that there is nothing to gain? */

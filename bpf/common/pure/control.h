@@ -4,19 +4,22 @@
  * Did tuning help? A control group's answer, per host or over all.
  *
  * A few connections keep the default whatever is known; the caller draws them.
- * Their rewards, and those of the connections that got something better, are
- * averaged with forgetting, and tuning is worse when the difference of the
- * means is beyond a margin and beyond what chance makes of such variances.
+ * Each of their rewards is held against the mean of the connections that got
+ * something better at that time: a path that has changed since would otherwise
+ * speak for one group or the other. Tuning is worse when the mean difference is
+ * beyond a margin and beyond what chance makes of its variance. All means
+ * forget.
  */
 #include "bpf/common/pure/limits.h"
 
 enum {
 	CONTROL_HELD_OUT = 20, /* one connection in so many; for the caller */
-	CONTROL_MOST_WEIGHT = 32,
-	CONTROL_MIN_CONTROL = 5,
-	CONTROL_MIN_TUNED = 10,
+	CONTROL_MOST_WEIGHT = 16,
+	CONTROL_MIN_TUNED = 5, /* runs before control is held against them */
+	CONTROL_MIN_HELD = 5,  /* differences before there is a verdict */
 	CONTROL_MARGIN_Q8 = 35, /* a tenth: 256 * log2(1.1) */
 	CONTROL_MOST_Q8 = 16383, /* rewards are no higher */
+	CONTROL_ZERO = 16384, /* what stands for no difference */
 };
 
 enum control_group {
@@ -25,16 +28,18 @@ enum control_group {
 };
 
 struct control_mean {
-	__u32 runs;	  /* in all */
-	__u32 variance;	  /* of the reward, q8 squared, below 2^28 */
-	__u16 reward_q8;  /* mean */
-	__u16 rate_q8;	  /* mean of the rates' logarithms */
-	__u32 weight;	  /* runs the means rest on, up to 32 */
+	__u32 runs;	 /* in all */
+	__u16 reward_q8; /* mean */
+	__u16 rate_q8;	 /* mean of the rates' logarithms */
+	__u32 weight;	 /* runs the means rest on, up to 16 */
 };
 
 /* 32 bytes. All zero is a good start. */
 struct control {
 	struct control_mean groups[2];
+	__u32 variance;	   /* of the difference, q8 squared, below 2^30 */
+	__u16 difference;  /* CONTROL_ZERO + mean of control - tuned, q8 */
+	__u16 differences; /* that it rests on, up to 16 */
 };
 
 /* mean, a 1/weight of the way to v (0 < weight), by at least 1. */
@@ -45,46 +50,69 @@ PURE __u32 mean_towards(__u32 mean, __u32 v, __u32 weight)
 	return mean - (mean - v + weight - 1) / weight;
 }
 
-/* Notes a run that is worth so much (reward_q8(), reward_rate_q8()). */
-PURE void control_note(struct control *control, enum control_group group,
-		       __u32 reward_q8, __u32 rate_q8)
+PURE __u32 control_weight(__u32 weight)
 {
-	struct control_mean *mean = &control->groups[group & 1];
-	__u32 weight = min_u64(mean->weight, CONTROL_MOST_WEIGHT - 1) + 1;
-	__u32 reward = min_u64(reward_q8, CONTROL_MOST_Q8);
-	__u32 rate = min_u64(rate_q8, CONTROL_MOST_Q8);
-	__u64 d = reward > mean->reward_q8 ? reward - mean->reward_q8
-					   : mean->reward_q8 - reward;
+	return min_u64(weight, CONTROL_MOST_WEIGHT - 1) + 1;
+}
 
-	if (weight == 1) {
-		mean->reward_q8 = reward;
-		mean->rate_q8 = rate;
-		mean->variance = 0;
-	} else { /* as in correlation.h; d * d <= 2^32 */
-		mean->variance = mean_towards(
-			mean->variance, d * d * (weight - 1) / weight, weight);
-		mean->reward_q8 = mean_towards(mean->reward_q8, reward, weight);
-		mean->rate_q8 = mean_towards(mean->rate_q8, rate, weight);
-	}
+PURE void control_mean_note(struct control_mean *mean, __u32 reward, __u32 rate)
+{
+	__u32 weight = control_weight(mean->weight);
+
+	mean->reward_q8 = weight == 1 ? reward :
+			  mean_towards(mean->reward_q8, reward, weight);
+	mean->rate_q8 = weight == 1 ? rate :
+			mean_towards(mean->rate_q8, rate, weight);
 	mean->weight = weight;
 	mean->runs = min_u64(sat_add(mean->runs, 1), 0xffffffff);
 }
 
+/* A run of the control group, held against the tuned ones of its time. */
+PURE void control_difference_note(struct control *control, __u32 reward)
+{
+	__u32 tuned = min_u64(control->groups[CONTROL_GROUP_TUNED].reward_q8,
+			      CONTROL_MOST_Q8);
+	__u32 weight = control_weight(control->differences);
+	__u32 v = CONTROL_ZERO + reward - tuned; /* 1 .. 2^15 - 1 */
+	__u64 d = v > control->difference ? v - control->difference :
+					    control->difference - v;
+
+	if (weight == 1) {
+		control->difference = v;
+		control->variance = 0;
+	} else { /* as in correlation.h; d * d < 2^32 */
+		control->variance = mean_towards(
+			control->variance, d * d * (weight - 1) / weight, weight);
+		control->difference =
+			mean_towards(control->difference, v, weight);
+	}
+	control->differences = weight;
+}
+
+/* Notes a run that is worth so much (reward_q8(), reward_rate_q8()). */
+PURE void control_note(struct control *control, enum control_group group,
+		       __u32 reward_q8, __u32 rate_q8)
+{
+	__u32 reward = min_u64(reward_q8, CONTROL_MOST_Q8);
+	__u32 rate = min_u64(rate_q8, CONTROL_MOST_Q8);
+
+	control_mean_note(&control->groups[group & 1], reward, rate);
+	if (group == CONTROL_GROUP_DEFAULT &&
+	    control->groups[CONTROL_GROUP_TUNED].weight >= CONTROL_MIN_TUNED)
+		control_difference_note(control, reward);
+}
+
 /* Is tuned worse than control, with enough evidence: by more than a tenth and
- * twice the standard error of the difference? Then the host goes back to the
- * default: bandit_back_off(), and set this to zero.
+ * twice the standard error? Then the host goes back to the default:
+ * bandit_back_off(), and set this to zero.
  */
 PURE int control_says_worse(const struct control *control)
 {
-	const struct control_mean *held = &control->groups[CONTROL_GROUP_DEFAULT];
-	const struct control_mean *tuned = &control->groups[CONTROL_GROUP_TUNED];
-	__u64 worse = sat_sub(held->reward_q8, tuned->reward_q8); /* below 2^16 */
+	__u64 worse = sat_sub(control->difference, CONTROL_ZERO); /* < 2^16 */
 
-	if (held->weight < CONTROL_MIN_CONTROL ||
-	    tuned->weight < CONTROL_MIN_TUNED || worse <= CONTROL_MARGIN_Q8)
-		return 0;
-	return worse * worse > 4ULL * (held->variance / held->weight +
-				       tuned->variance / tuned->weight);
+	return control->differences >= CONTROL_MIN_HELD &&
+	       worse > CONTROL_MARGIN_Q8 &&
+	       worse * worse * control->differences > 4ULL * control->variance;
 }
 
 /* 1000 * 2^(q8 / 256) for q8 below 2^13, within 0.3 %: the parabola through the
