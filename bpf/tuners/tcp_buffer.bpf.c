@@ -180,26 +180,13 @@ static __always_inline void note_finding(struct flow *flow, const struct look *l
 	note_once(flow, found->queueing, COUNT_QUEUEING);
 }
 
-/* The learning of {namespace, tunable}, its demand reset once a sweep. NULL
- * when there is none and none is `wanted`, or no room. */
+/* The learning of {namespace, tunable}, to be decided about. NULL when there is
+ * none and none is `wanted`, or no room. */
 static __always_inline struct learning *learning_of(const struct state_key *key, bool wanted)
 {
-	struct learning *l = bpf_map_lookup_elem(&learning, key);
+	struct learning *l = state_of(&learning, key, &blank_learning, wanted);
 
-	if (!l && wanted) {
-		if (bpf_map_update_elem(&learning, key, &blank_learning, BPF_NOEXIST))
-			count(COUNT_STATE_FULL);
-		l = bpf_map_lookup_elem(&learning, key);
-	}
-	if (!l || l->demand.sweep == sweep.number)
-		return l;
-	if (sweep.touched >= TOUCHED_MAX)
-		return NULL;
-	sweep.keys[sweep.touched & (TOUCHED_MAX - 1)] = *key;
-	sweep.touched++;
-	l->demand = blank_learning.demand;
-	l->demand.sweep = sweep.number;
-	return l;
+	return l && touch(key, &l->demand) ? l : NULL;
 }
 
 static __always_inline void add_demand(struct learning *l, struct sock *sk, struct flow *flow,
@@ -337,11 +324,7 @@ static __always_inline void finish_sweep(void)
 	__u64 now = bpf_ktime_get_ns();
 
 	look_at_memory(now);
-	for (__u32 i = 0; i < TOUCHED_MAX; i++) {
-		if (i >= sweep.touched)
-			break;
-		decide(i);
-	}
+	end_sweep();
 	if (beat) {
 		/* A connection that is held back is looked at again soon,
 		 * also while the last raise is showing its effect. */
@@ -352,9 +335,7 @@ static __always_inline void finish_sweep(void)
 		beat->asleep = beat->period_ms != BEAT_FAST_MS;
 	}
 	count(COUNT_SWEEPS);
-	/* Not one that an earlier daemon has used: the learning outlives it. */
-	sweep.number = bpf_ktime_get_ns();
-	sweep.sockets = sweep.moving = sweep.urgent = sweep.touched = 0;
+	sweep.sockets = sweep.moving = sweep.urgent = 0;
 }
 
 /* Called for each socket that has a storage, then once more without one. */

@@ -87,11 +87,9 @@ static __always_inline void decide_latency(const struct state_key *key, struct l
 	l->hold_until_ns = now + cfg_latency_hold_ns;
 }
 
-/* A global function: the verifier checks it once, for any index, rather than
- * anew in each turn of the loop. */
 __noinline int decide(__u32 index)
 {
-	struct state_key key = sweep.keys[index & (TOUCHED_MAX - 1)];
+	struct state_key key = touched_key(index);
 	__u64 now = bpf_ktime_get_ns();
 	struct learning *l = bpf_map_lookup_elem(&learning, &key);
 

@@ -58,7 +58,7 @@ static __always_inline void note_asking(struct learning *l, struct flow *flow,
 	if (is_witness(&l->trial, &flow->witness))
 		return;
 	/* What its window scale allows is all it had. */
-	witness_ask(&flow->witness, sweep.number, found->rate,
+	witness_ask(&flow->witness, sweep_number(), found->rate,
 		    found->scale_limited ? 0 : look->cap, share, found->rtt_us);
 }
 
@@ -66,7 +66,7 @@ static __always_inline void begin_or_extend_trial(struct learning *l, __u64 now)
 {
 	struct demand *demand = &l->demand;
 
-	if (!trial_raise(&l->trial, now, sweep.number, l->seen[2], demand->need, demand->rtt_us))
+	if (!trial_raise(&l->trial, now, sweep_number(), l->seen[2], demand->need, demand->rtt_us))
 		return;
 	l->trial.peer_family = demand->peer_family;
 	__builtin_memcpy(l->trial.peer, demand->peer, sizeof(l->trial.peer));
