@@ -15,22 +15,29 @@
  * what the kernel has measured in tcp_sock anyway. A connection that has not
  * moved since the last look costs three loads.
  *
- * How it is decided (tcp_buffer_logic.h). A connection is held back by a
+ * How it is decided (tcp_buffer_logic.h, tcp_buffer_raise_logic.h). A connection is held back by a
  * tunable when its buffer has reached the cap and the other side of the story
  * agrees: a sender must have filled it while its congestion window would take
  * more, a receiver's application must read promptly. What it needs is what the
  * path holds, rate times *shortest* round trip, with headroom; so a queue that
  * our own buffer fills does not count as need. At the end of a sweep each
  * namespace takes one decision per tunable, for the connection that needs
- * most: raise to a quarter over the need, at most doubling, never over a share
- * of what the kernel grants TCP (tcp_mem). It does not raise while TCP memory
- * is short, nor for a connection that already keeps a queue standing, unless
- * latency has been seen not to follow the buffer.
+ * most: raise, at most doubling, never over a share of what the kernel grants
+ * TCP (tcp_mem). It does not raise while TCP memory is short, nor for a
+ * connection that already keeps a queue standing, unless latency has been seen
+ * not to follow the buffer.
+ *
+ * How far is a matter of strategy (tcp_buffer_raise_logic.h): to a quarter over
+ * the measured need; or, in case that measures too much, by the learned step,
+ * again and again until the need is met.
  *
  * Every raise is judged (tcp_buffer_trial_logic.h): the connections that asked
  * for it are compared with themselves, and one that helped nobody is taken
- * back. Near the limit of TCP's memory (tcp_buffer_memory_logic.h) tcp_mem
- * grows while the machine has memory; where it cannot, all buffers come down.
+ * back. That scores the strategy (tcp_buffer_score_logic.h); after an hour, and
+ * when there was enough to judge, it is the other one's turn, then the better's.
+ *
+ * Near the limit of TCP's memory (tcp_buffer_memory_logic.h) tcp_mem grows while
+ * the machine has memory; where it cannot, all buffers come down.
  *
  * Down it goes when round trips follow the buffer (r >= 0.9, and two and a half
  * times the shortest), never below what connections need; and step by step to
@@ -58,7 +65,8 @@
  */
 #include "bpf/common/tuner.bpf.h"
 #include "policies/tcp_buffer.policy.h"
-TUNER_DEFINE(TCP_BUFFER, "tcp_buffer", "sizes TCP's buffers by what the paths in use really hold");
+TUNER_DEFINE_STRATEGIES(TCP_BUFFER, "tcp_buffer",
+			"sizes TCP's buffers by what the paths in use really hold");
 
 #include "bpf/common/request.bpf.h"
 #include "bpf/tuners/tcp_buffer_state.bpf.h"

@@ -8,6 +8,8 @@
 #include "bpf/common/pure/learning.h"
 #include "bpf/common/sweep.bpf.h"
 #include "bpf/tuners/tcp_buffer_logic.h"
+#include "bpf/tuners/tcp_buffer_raise_logic.h"
+#include "bpf/tuners/tcp_buffer_score_logic.h"
 
 /* A connection is worth a storage when it has carried so much. */
 #define SEEN_AFTER_BYTES (64 * 1024)
@@ -75,6 +77,15 @@ struct {
 } sweep;
 
 struct learning blank_learning;
+
+/* Strategy -> how well it does, in all namespaces, since the daemon started.
+ * Written by the sweep. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, STRATEGY_COUNT);
+	__type(key, __u32);
+	__type(value, struct standing);
+} standings SEC(".maps");
 
 /* Pulses of SO_RCVLOWAT that enlarged a buffer, and that did not. Where the
  * first few do nothing, this kernel's does nothing. */
