@@ -235,8 +235,7 @@ uint64_t Daemon::NextDue() const {
   uint64_t due = overrides_.due_ns().value_or(kNever);
   if (!first_visits_.empty()) due = std::min(due, first_visit_due_ns_);
   for (const Clock& clock : clocks_) {
-    due = std::min(
-        {due, clock.pulse.due_ns().value_or(kNever), clock.strategy.due_ns().value_or(kNever)});
+    due = std::min(due, clock.pulse.due_ns().value_or(kNever));
     for (const uint64_t periodic : clock.periodic_due_ns) {
       if (periodic != 0) due = std::min(due, periodic);
     }

@@ -46,8 +46,9 @@ void StrategyClock::Start(Tuner* tuner, const SharedMaps* maps, LogSink* log, ui
 
 bool StrategyClock::Check(uint64_t now_ns) {
   if (!due_ns_ || *due_ns_ > now_ns) return false;
-  records_[now_].tried = true;
   ReadScores();
+  if (records_[now_].judged == judged_before_) return false;
+  records_[now_].tried = true;
   const size_t before = now_;
   const size_t none = records_.size();
   for (size_t row = ChooseStrategy(records_, now_).value_or(none); row != none;
@@ -72,6 +73,7 @@ void StrategyClock::ReadScores() {
       continue;
     }
     records_[row].score = found.value;
+    records_[row].judged = found.judged;
   }
 }
 
@@ -83,6 +85,7 @@ bool StrategyClock::Follow(size_t row, uint64_t now_ns) {
     return false;
   }
   now_ = row;
+  judged_before_ = records_[row].judged;
   due_ns_ = now_ns + strategy(row).seconds * kNsPerSecond;
   const uint32_t key = tuner_->id();
   const active_strategy active = {
