@@ -93,7 +93,34 @@ void Applier::Carry(Case& c) {
   c.baseline = Baseline(c);
   if (const auto far = TooFar(c.baseline, c.wanted)) return Refuse(c, *far);
   if (IsHeldBack(c)) return;
+  if (!owner_before && !MakesRoomForOwner(c)) return;
   Write(c, reclaimed);
+}
+
+// Before the first write to a set: from now on the watcher can remember whoever writes it. Without
+// that nothing would tell us to yield.
+bool Applier::MakesRoomForOwner(const Case& c) {
+  order reserve = {};
+  reserve.kind = ORDER_RESERVE;
+  reserve.row = c.key.row;
+  auto ordered = edges_.state->Order(c.set_key, reserve);
+  const auto entry = edges_.state->Owner(c.set_key);
+  if (entry && !IsOwned(entry)) return true;
+  CountRefusal(c);
+  if (entry) {
+    edges_.summary->Refused(c.place, "it is the administrator's");
+    return false;
+  }
+  edges_.summary->Refused(c.place, "no room to remember who else writes it");
+  if (std::exchange(said_no_room_, true)) return false;
+  edges_.log->Warning(
+      "'" + c.tunable.name + "' in " + edges_.name_of(c.place.netns) +
+      " was not changed, nor will be others that were not changed before: there is no room to "
+      "remember who else writes them (" +
+      (ordered ? std::to_string(STATE_MAX_ENTRIES) + " sets of tunables at most"
+               : ordered.error().message()) +
+      "); give bpftune fewer namespaces with --netns");
+  return false;
 }
 
 void Applier::LookAgain(const Description& tuner, uint16_t tuner_id) {

@@ -128,6 +128,7 @@ class Applier {
   void Write(Case& c, uint64_t reclaimed);
   Status Remember(const Case& c);
   void Record(JournalRecord::Kind kind, const Case& c, const Values& after);
+  bool MakesRoomForOwner(const Case& c);
   bool Reclaim(const Case& c, const owner& theirs);
   void CountRefusal(const Case& c);
   void Refuse(const Case& c, const std::string& reason, const std::string& advice = "");
@@ -140,6 +141,7 @@ class Applier {
   ChangeLimits limits_;
   std::map<uint16_t, LastChange> last_changes_;  // by tuner
   std::vector<Unsaid> unsaid_;
+  bool said_no_room_ = false;
 };
 
 }  // namespace bpftune

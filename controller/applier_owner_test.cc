@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note
 //
 // What the applier does so that somebody else's write is noticed: it looks again before the next
-// decision.
+// decision, and writes nothing whose owner could not be remembered.
 
 #include <gtest/gtest.h>
 
@@ -129,6 +129,39 @@ TEST_F(ApplierOwnerTest, SaysNothingOfANamespaceThatIsGone) {
   actuator.files.erase(Place(kRmem));
   LookAgain();
   EXPECT_TRUE(log.entries.empty());
+}
+
+// ---- room for the owner
+
+TEST_F(ApplierOwnerTest, WritesNothingWhoseOwnerCouldNotBeRemembered) {
+  state.owners_full = true;
+  for (const uint16_t row : {kRmem, kWmem, kRmem}) Raise(row);
+  EXPECT_TRUE(actuator.tried.empty());
+  ASSERT_EQ(1U, log.entries.size());
+  EXPECT_EQ(1, log.Count("no room to remember who else writes them (4096 sets of tunables at most);"
+                         " give bpftune fewer namespaces with --netns"));
+  EXPECT_EQ(2U, state.written[Key(kRmem)].refused) << "so that the tuner rests";
+}
+
+TEST_F(ApplierOwnerTest, GoesOnWhereItHasMadeRoomBefore) {
+  Raise(kRmem);
+  state.owners_full = true;
+  Raise(kWmem);  // of the same set
+  EXPECT_EQ(kWanted, Now(kWmem));
+  EXPECT_TRUE(log.Count("no room") == 0);
+}
+
+TEST_F(ApplierOwnerTest, WritesNothingWhereMakingRoomFails) {
+  state.order_error = EIO;
+  Raise();
+  EXPECT_TRUE(actuator.tried.empty());
+  EXPECT_EQ(1, log.Count("pulse of tuner 'sysctl': Input/output error"));
+}
+
+TEST_F(ApplierOwnerTest, RoomThatWasMadeIsNobodys) {
+  Raise();
+  ASSERT_TRUE(state.Owner(Key(kRmem)));
+  EXPECT_FALSE(IsTheirs());
 }
 
 }  // namespace
