@@ -43,7 +43,7 @@ Daemon::Daemon(const Options& options, LogSink* log, NetnsId home, Holdings hold
       home_(home),
       scope_(std::move(holdings.scope)),
       files_(&finder_, home_),
-      state_(&maps_),
+      state_(maps_),
       sampler_(maps_.fd(MAP_SAMPLES)),
       applier_(MakeEdges(), ChangeLimits(options.changes_per_minute)),
       overrides_(MakeEdges()),
@@ -200,6 +200,7 @@ void Daemon::RunFirstVisit(uint64_t now_ns) {
 void Daemon::RunPulse(size_t index, uint64_t now_ns) {
   const Tuner& tuner = *tuners_.tuners()[index];
   sampler_.Refresh(tuner.id(), now_ns);
+  applier_.LookAgain(tuner.description(), tuner.id());
   const uint64_t begin = ThreadTimeNs();
   auto ran = tuner.RunPulse();
   Consume();  // at once: what was decided is not to wait for anything

@@ -4,17 +4,17 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <zlib.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <charconv>
-#include <cstdio>
+#include <iterator>
 #include <utility>
 #include <vector>
 
 #include "controller/description.h"
+#include "controller/fingerprint.h"
 #include "controller/instance.h"
 
 namespace bpftune {
@@ -26,20 +26,26 @@ constexpr char kMagic[] = "bpftune-undo-journal-1";
 constexpr char kBootIdFile[] = "/proc/sys/kernel/random/boot_id";
 constexpr char kNewName[] = "undo.journal.new";
 constexpr std::array<std::string_view, 3> kKinds = {"write", "stands", "released"};
-constexpr size_t kChecksumDigits = 8;
+constexpr size_t kChecksumDigits = 16;
 
-std::string WithChecksum(const std::string& text) {
-  const uLong sum = crc32(0, reinterpret_cast<const Bytef*>(text.data()), text.size());
-  char digits[kChecksumDigits + 1];
-  std::snprintf(digits, sizeof(digits), "%08lx", sum);
-  return digits + (" " + text) + "\n";
+// A decision waits for a line, and finds the caches of the CPU empty: so nothing of printf or of
+// zlib's crc32(), for their large code and tables (20 us).
+std::string WithChecksum(std::string_view text) {
+  Fingerprint sum;
+  sum.Add(text);
+  std::string line;
+  line.reserve(kChecksumDigits + text.size() + 2);
+  for (size_t digit = kChecksumDigits; digit-- > 0;) {
+    line += "0123456789abcdef"[(sum.value() >> (4 * digit)) & 0xf];
+  }
+  return line.append(" ").append(text).append("\n");
 }
 
 // The text behind a right checksum.
 std::optional<std::string_view> Checked(std::string_view line) {
   if (line.size() <= kChecksumDigits + 1) return std::nullopt;
   const std::string_view text = line.substr(kChecksumDigits + 1);
-  const std::string right = WithChecksum(std::string(text));
+  const std::string right = WithChecksum(text);
   return line == std::string_view(right).substr(0, right.size() - 1) ? std::optional(text)
                                                                      : std::nullopt;
 }
@@ -60,10 +66,17 @@ bool ParseNumber(std::string_view text, Number* out) {
   return err == std::errc{} && rest == text.data() + text.size();
 }
 
-std::string Vector(const Values& values) {
-  std::string text = values.Text();
-  std::replace(text.begin(), text.end(), ' ', ',');
-  return text;
+template <typename Number>
+void AppendNumber(Number number, std::string* text) {
+  char digits[24];
+  text->append(digits, std::to_chars(digits, std::end(digits), number).ptr);
+}
+
+void AppendVector(const Values& values, std::string* text) {
+  for (uint32_t i = 0; i < values.count; ++i) {
+    text->append(i == 0 ? " " : ",");
+    AppendNumber(values.number[i], text);
+  }
 }
 
 bool ParseVector(std::string_view text, Values* out) {
@@ -191,10 +204,16 @@ std::string JournalHeader(const std::string& boot_id, NetnsIdKind ids) {
 }
 
 std::string JournalLine(const JournalRecord& record) {
-  return WithChecksum(std::string(kKinds.at(static_cast<size_t>(record.kind))) + " " +
-                      std::to_string(record.place.netns.value) + " " +
-                      std::to_string(record.inode) + " " + record.place.name + " " +
-                      Vector(record.before) + " " + Vector(record.after));
+  std::string text(kKinds.at(static_cast<size_t>(record.kind)));
+  text.reserve(256);
+  for (const uint64_t number : {record.place.netns.value, record.inode}) {
+    text.append(" ");
+    AppendNumber(number, &text);
+  }
+  text.append(" ").append(record.place.name);
+  AppendVector(record.before, &text);
+  AppendVector(record.after, &text);
+  return WithChecksum(text);
 }
 
 std::string JournalLines(const Standings& standings) {
@@ -273,7 +292,7 @@ Status UndoJournal::Rewrite() {
       openat(dir, kNewName, O_RDWR | O_APPEND | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600));
   const bool written =
       fresh && write(fresh.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size()) &&
-      fdatasync(fresh.get()) == 0 && renameat(dir, kNewName, dir, kFileName) == 0;
+      renameat(dir, kNewName, dir, kFileName) == 0;
   if (!written) return Error::FromErrno("writing '" + path_ + "'");
   file_ = std::move(fresh);
   bytes_ = text.size();
@@ -281,19 +300,20 @@ Status UndoJournal::Rewrite() {
   return Ok();
 }
 
-Status UndoJournal::Append(const JournalRecord& record) {
+Status UndoJournal::Maintain() {
   struct stat is = {};
   const bool removed = fstat(file_.get(), &is) != 0 || is.st_nlink == 0;
-  if (bytes_ >= compact_at_ || removed) {
-    auto rewritten = Rewrite();
-    if (!rewritten) return rewritten.error();
-  }
+  return removed || bytes_ >= compact_at_ ? Rewrite() : Ok();
+}
+
+Status UndoJournal::Append(const JournalRecord& record) {
+  auto maintained = Maintain();
+  if (!maintained) return maintained;
   const std::string line = JournalLine(record);
   const ssize_t length = write(file_.get(), line.data(), line.size());
-  const bool whole = length == static_cast<ssize_t>(line.size());
-  if (!whole || fdatasync(file_.get()) != 0) {
-    const Error error = length >= 0 && !whole ? Error(ENOSPC, "writing '" + path_ + "'")
-                                              : Error::FromErrno("writing '" + path_ + "'");
+  if (length != static_cast<ssize_t>(line.size())) {
+    const Error error = length >= 0 ? Error(ENOSPC, "writing '" + path_ + "'")
+                                    : Error::FromErrno("writing '" + path_ + "'");
     // Best effort: a half line would end the reading there.
     (void)!ftruncate(file_.get(), static_cast<off_t>(bytes_));
     return error;

@@ -3,9 +3,8 @@
 // Any bytes for a journal: nothing that is read from it names a sysctl outside /proc/sys/net, and
 // what was read is the same again when it has been written and read once more.
 
-#include <zlib.h>
-
 #include <algorithm>
+#include <cinttypes>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
@@ -14,6 +13,7 @@
 #include <string_view>
 
 #include "controller/description.h"
+#include "controller/fingerprint.h"
 #include "controller/undo_journal.h"
 
 namespace {
@@ -41,15 +41,16 @@ void Check(std::string_view text) {
 
 // Each line with the right checksum, so that what is behind it is reached.
 std::string Repaired(std::string_view text) {
-  constexpr size_t kChecksum = 8;
+  constexpr size_t kChecksum = 16;
   std::string out;
   while (!text.empty()) {
     const size_t end = std::min(text.find('\n'), text.size());
     const size_t begin = std::min(end, kChecksum + 1);
     const std::string rest(text.substr(begin, end - begin));
+    Fingerprint sum;
+    sum.Add(rest);
     char digits[kChecksum + 1];
-    std::snprintf(digits, sizeof(digits), "%08lx",
-                  crc32(0, reinterpret_cast<const Bytef*>(rest.data()), rest.size()));
+    std::snprintf(digits, sizeof(digits), "%016" PRIx64, sum.value());
     out += digits + (" " + rest) + "\n";
     text.remove_prefix(std::min(end + 1, text.size()));
   }

@@ -115,7 +115,7 @@ TEST(ParseJournalTest, ReadsWhatWasWritten) {
 
 TEST(ParseJournalTest, LineIsTheOneThatTheHeaderShows) {
   EXPECT_EQ(" write 4711 4026532281 net.ipv4.tcp_rmem 4096,131072,1310720 4096,131072,2621440\n",
-            JournalLine(Record(Kind::kWrite, kFirst, kSecond)).substr(8));
+            JournalLine(Record(Kind::kWrite, kFirst, kSecond)).substr(16));
 }
 
 // Cut anywhere, it is read up to there: a crash in the middle of a line takes that line only.

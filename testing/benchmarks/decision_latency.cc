@@ -193,10 +193,10 @@ Status Measure(size_t decisions, Report& report) {
   if (!other) return other.error();
   auto folder = TunerFolder::Create();
   if (!folder) return folder.error();
-  auto daemon = Daemon::Start(
-      kDaemonPath,
-      Apart({"-s", "-l", folder->path(), "-n", own->netns_path(), "-n", other->netns_path()}),
-      {.inside = *own});
+  auto daemon = Daemon::Start(kDaemonPath,
+                              Apart({"-s", "-l", folder->path(), "-n", own->netns_path(), "-n",
+                                     other->netns_path(), "--changes-per-minute", "1000"}),
+                              {.inside = *own});
   if (!daemon) return daemon.error();
   if (!daemon->WaitForLine("per-netns policy", std::chrono::seconds(30))) {
     return Error("the daemon did not say within 30 s what it supports");
