@@ -175,18 +175,18 @@ Status Daemon::RunVisit(const Visit& visit) {
 
 // What is older than the daemon, in every namespace it may look at.
 Status Daemon::PlanFirstVisits(uint64_t now_ns) {
+  first_visit_due_ns_ = now_ns;
+  const auto namespaces = names_.List();
+  if (!namespaces) return namespaces.error();
   for (const auto& tuner : tuners_.tuners()) {
     const bool wanted = std::ranges::any_of(tuner->hooks(), [](const HookState& state) {
       return state.hook.at_start && !state.program.empty();
     });
-    if (!wanted) continue;
-    auto namespaces = names_.List();
-    if (!namespaces) return namespaces.error();
     for (const NetnsEntry& entry : namespaces->entries) {
-      if (InScope(entry.id.value)) first_visits_.push_back({tuner->id(), entry.id, entry.inode});
+      if (!wanted || !InScope(entry.id.value)) continue;
+      first_visits_.push_back({tuner->id(), entry.id, entry.inode});
     }
   }
-  first_visit_due_ns_ = now_ns;
   return Ok();
 }
 

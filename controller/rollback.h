@@ -43,7 +43,9 @@ struct RollbackResult {
 
 RollbackResult Rollback(const Standings& standings, const RollbackEdges& edges);
 
-// RollbackEdges::newborn of this system: makes a namespace, looks, and lets it go.
-std::optional<Values> ValueInNewNetns(const std::string& tunable);
+// The edges of this system, with every namespace there is, or none where we are `confined` to some.
+// What goes back is written without a word to anybody and read again. All must outlive the result.
+RollbackEdges SystemEdges(Actuator* files, NetnsTable* names, LogSink* log, NetnsId home,
+                          bool confined);
 
 }  // namespace bpftune
