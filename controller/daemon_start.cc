@@ -89,6 +89,8 @@ Status Daemon::Prepare(const Options& options) {
   further_ = std::move(*further);
   enabled_ = options.enable;
   LookForObjects();
+  auto known = tuners_.CheckPrograms(options.without_hook);
+  if (!known) return known;
   Inherit();
   ring_.reset(ring_buffer__new(maps_.fd(MAP_REQUESTS), OnRecord, this, nullptr));
   if (!ring_) return Error::FromErrno("opening the ring buffer");

@@ -47,9 +47,6 @@ class Tuner {
   static Result<Tuner> Load(const ObjectFile& file, Description description, uint16_t id,
                             const SharedMaps& maps, Pins* pins, const TunerFacts& facts);
 
-  // The names of all programs of an object.
-  static Result<std::vector<std::string>> ProgramsOf(const ObjectFile& file);
-
   uint16_t id() const { return id_; }
   const Description& description() const { return description_; }
   const std::vector<HookState>& hooks() const { return states_; }

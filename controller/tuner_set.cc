@@ -33,26 +33,6 @@ Result<std::vector<std::string>> ObjectsIn(const std::string& directory) {
   return out;
 }
 
-// A name given to --without-hook that no object has is a typing error, and changes nothing.
-Status CheckWithout(const std::set<std::string>& without, const std::vector<std::string>& paths) {
-  if (without.empty()) return Ok();
-  std::set<std::string> known;
-  std::string listed;
-  for (const std::string& path : paths) {
-    const auto file = ReadObject(path);
-    const auto programs = file ? Tuner::ProgramsOf(*file) : file.error();
-    if (!programs) continue;  // loading it will say why
-    for (const std::string& name : *programs) {
-      known.insert(name);
-      listed.append(listed.empty() ? "" : ", ").append(name);
-    }
-  }
-  const auto unknown = std::find_if(without.begin(), without.end(),
-                                    [&](const auto& name) { return !known.contains(name); });
-  if (unknown == without.end()) return Ok();
-  return Error("--without-hook '" + *unknown + "': there is no such program; there are " + listed);
-}
-
 watched_key WatchedKey(const Tunable& tunable) {
   watched_key key = {};
   SysctlPath(tunable.name).copy(key.name, sizeof(key.name) - 1);
@@ -89,8 +69,6 @@ Result<TunerSet> TunerSet::Load(const std::string& directory, const SharedMaps& 
                                 const TunerFacts& facts) {
   auto paths = ObjectsIn(directory);
   if (!paths) return paths.error();
-  auto known = CheckWithout(facts.without, *paths);
-  if (!known) return known.error();
   TunerSet set;
   for (const std::string& path : *paths) {
     const auto file = ReadObject(path);
@@ -105,6 +83,16 @@ Result<TunerSet> TunerSet::Load(const std::string& directory, const SharedMaps& 
   }
   set.watcher_ = static_cast<size_t>(watcher - set.tuners_.begin());
   return set;
+}
+
+Status TunerSet::CheckPrograms(const std::set<std::string>& named) const {
+  for (const std::string& name : named) {
+    if (programs_.contains(name)) continue;
+    std::string known;
+    for (const std::string& program : programs_) known += (known.empty() ? "" : ", ") + program;
+    return Error("--without-hook '" + name + "': there is no such program; there are " + known);
+  }
+  return Ok();
 }
 
 std::optional<size_t> TunerSet::IndexOf(uint16_t id) const {
@@ -144,6 +132,9 @@ Status TunerSet::Add(const ObjectFile& file, const SharedMaps& maps, Pins* pins,
                      const TunerFacts& facts) {
   auto description = Tuner::Describe(file);
   if (!description) return description.error();
+  for (const Hook& hook : description->hooks) {
+    programs_.insert(hook.programs.begin(), hook.programs.end());
+  }
   auto alone = CheckAlone(*description);
   if (!alone) return alone;
   const auto number = pins->NumberOf(description->name, RowsOf(*description));
