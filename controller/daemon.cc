@@ -22,8 +22,7 @@ namespace {
 constexpr uint64_t kFirstVisitPauseNs = 20 * kNsPerMs;
 
 Status Visited(const Tuner& tuner) {
-  auto ran = tuner.RunVisit();
-  if (!ran) return ran.error();
+  if (auto ran = tuner.RunVisit(); !ran) return ran.error();
   return Ok();
 }
 
@@ -250,8 +249,7 @@ Status Daemon::Run() {
   if (!timer || !epoll) return Error::FromErrno("making the event loop");
   for (const int fd : {signals_.get(), timer.get(), ring_buffer__epoll_fd(ring_.get()),
                        further_.fd(), freeze_ ? freeze_->fd() : -1}) {
-    auto added = fd < 0 ? Ok() : AddTo(epoll.get(), fd);
-    if (!added) return added;
+    if (auto added = fd < 0 ? Ok() : AddTo(epoll.get(), fd); !added) return added;
   }
   auto planned = PlanFirstVisits(NowNs());
   if (!planned)

@@ -26,7 +26,6 @@
 #include "controller/shared_maps.h"
 #include "controller/strategy.h"
 #include "controller/summary.h"
-#include "controller/support.h"
 #include "controller/sysctl_files.h"
 #include "controller/tuner_set.h"
 #include "controller/tuning_state.h"
@@ -39,20 +38,15 @@ namespace bpftune {
 
 class Daemon {
  public:
-  // Loads and attaches everything. A tuner that does not work is left out, and SupportTable() says
-  // so; without a sysctl watcher there is no daemon, since it could not yield to an administrator.
+  // Loads and attaches everything. A tuner that does not work is left out, and tuners() says so;
+  // without a sysctl watcher there is no daemon, since it could not yield to an administrator.
   // `log` must outlive the daemon.
   static Result<std::unique_ptr<Daemon>> Start(const Options& options, LogSink* log);
 
   Daemon(const Daemon&) = delete;
   Daemon& operator=(const Daemon&) = delete;
 
-  std::vector<std::string> Support() const {
-    return SupportLines(tuners_.tuners(), tuners_.lost(), kind_);
-  }
-  std::vector<std::string> SupportTable() const {
-    return HookTable(tuners_.tuners(), tuners_.lost());
-  }
+  const TunerSet& tuners() const { return tuners_; }
 
   // Until SIGTERM or SIGINT. Fails only if the loop itself does.
   Status Run();

@@ -130,8 +130,7 @@ Result<Scenario> CheckScenario(const tuner_scenario& row) {
                .reason = texts.Read(row.reason, "reason"),
                .evidence = texts.Read(row.evidence, "evidence")};
   if (!texts.status()) return texts.status().error();
-  auto slots = CheckSlots(out.evidence, texts.what());
-  if (!slots) return slots.error();
+  if (auto slots = CheckSlots(out.evidence, texts.what()); !slots) return slots.error();
   return out;
 }
 

@@ -61,8 +61,7 @@ Result<UniqueFd> OpenTrustedDirectory(const std::string& path) {
     struct stat found = {};
     if (fstat(next.get(), &found) != 0)
       return Error::FromErrno("looking at '" + so_far.string() + "'");
-    auto trusted = CheckRootOnly(found, so_far);
-    if (!trusted) return trusted.error();
+    if (auto trusted = CheckRootOnly(found, so_far); !trusted) return trusted.error();
     directory = std::move(next);
   }
   return directory;
@@ -81,8 +80,7 @@ Result<ObjectFile> ReadTrustedObject(int directory, const std::string& directory
   struct stat found = {};
   if (fstat(fd.get(), &found) != 0) return Error::FromErrno("looking at '" + path + "'");
   if (!S_ISREG(found.st_mode)) return Error("'" + path + "' is not a regular file");
-  auto trusted = CheckRootOnly(found, path);
-  if (!trusted) return trusted.error();
+  if (auto trusted = CheckRootOnly(found, path); !trusted) return trusted.error();
   if (found.st_size > kLargest) {
     return Error("'" + path + "' has " + std::to_string(found.st_size) + " bytes; at most " +
                  std::to_string(kLargest) + " are read");

@@ -49,8 +49,7 @@ Status MakeDirectories(const std::string& directory) {
 }
 
 Result<UniqueFd> LockInstance(const std::string& directory) {
-  auto made = MakeDirectories(directory);
-  if (!made) return made.error();
+  if (auto made = MakeDirectories(directory); !made) return made.error();
   const std::string path = directory + "/lock";
   UniqueFd lock(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!lock) return Error::FromErrno("opening '" + path + "'");

@@ -99,8 +99,7 @@ std::optional<Values> ValueInNewNetns(const std::string& tunable) {
 }
 
 Status WriteBack(Actuator* files, const SysctlPlace& place, uint64_t inode, const Values& back) {
-  auto written = files->Write(place, inode, back);
-  if (!written) return written;
+  if (auto written = files->Write(place, inode, back); !written) return written;
   auto stands = files->Read(place, inode);
   if (!stands) return stands.error();
   if (*stands != back) return Error("the kernel made (" + stands->Text() + ") of it");

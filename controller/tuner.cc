@@ -285,6 +285,7 @@ Status Tuner::Use(size_t strategy) {
     if (!link) {
       state.why_not = state.program + ": " + link.error().message();
       state.program.clear();
+      state.preferred = false;
       return link.error();
     }
     links_[row] = std::move(*link);

@@ -9,7 +9,6 @@
 #include <utility>
 
 #include "bpf/common/state_abi.h"
-#include "controller/inherited.h"
 #include "controller/layout.h"
 
 namespace bpftune {
@@ -106,8 +105,7 @@ Status TunerSet::Walk(const std::string& map) const {
   const auto walker = std::find_if(tuners_.begin(), tuners_.end(),
                                    [&](const auto& tuner) { return tuner->Walks(map); });
   if (walker == tuners_.end()) return Error("no tuner here walks '" + map + "'");
-  auto ran = (*walker)->RunPulse();
-  if (!ran) return ran.error();
+  if (auto ran = (*walker)->RunPulse(); !ran) return ran.error();
   return Ok();
 }
 
@@ -135,14 +133,12 @@ Status TunerSet::Add(const ObjectFile& file, const SharedMaps& maps, Pins* pins,
   for (const Hook& hook : description->hooks) {
     programs_.insert(hook.programs.begin(), hook.programs.end());
   }
-  auto alone = CheckAlone(*description);
-  if (!alone) return alone;
+  if (auto alone = CheckAlone(*description); !alone) return alone;
   const auto number = pins->NumberOf(description->name, RowsOf(*description));
   if (!number) return number.error();
   auto tuner = Tuner::Load(file, std::move(*description), *number, maps, pins, facts);
   if (!tuner) return tuner.error();
-  auto watched = Watch(*tuner, maps);
-  if (!watched) return watched;
+  if (auto watched = Watch(*tuner, maps); !watched) return watched;
   tuners_.push_back(std::make_unique<Tuner>(std::move(*tuner)));
   return Ok();
 }

@@ -12,10 +12,15 @@
 
 #include "controller/result.h"
 #include "controller/shared_maps.h"
-#include "controller/support.h"
 #include "controller/tuner.h"
 
 namespace bpftune {
+
+// A tuner that could not be loaded, and why.
+struct LostTuner {
+  std::string file;
+  std::string why;
+};
 
 class TunerSet {
  public:

@@ -62,8 +62,7 @@ Result<bool> UndoInstance(const Options& options, const std::string& instance, L
     std::error_code none;
     std::filesystem::remove(options.pin_dir + "/" + instance + "/" MAP_PUBLISHED, none);
   }
-  auto removed = journal->Remove();
-  if (!removed) return removed.error();
+  if (auto removed = journal->Remove(); !removed) return removed.error();
   return true;
 }
 
