@@ -11,7 +11,6 @@
 #include <cerrno>
 #include <charconv>
 #include <cstdio>
-#include <fstream>
 #include <utility>
 #include <vector>
 
@@ -67,26 +66,26 @@ std::string Vector(const Values& values) {
   return text;
 }
 
-std::optional<Values> ParseVector(std::string_view text) {
-  std::string numbers(text);
-  std::replace(numbers.begin(), numbers.end(), ',', ' ');
-  return Values::Parse(numbers);
+bool ParseVector(std::string_view text, Values* out) {
+  const auto numbers = Split(text, ',');
+  if (numbers.size() > TUNER_MAX_VALUES) return false;
+  for (const std::string_view number : numbers) {
+    if (!ParseNumber(number, &out->number[out->count++])) return false;
+  }
+  return true;
 }
 
 std::optional<JournalRecord> ParseRecord(std::string_view text) {
   const auto fields = Split(text, ' ');
   if (fields.size() != 6) return std::nullopt;
   const auto* const kind = std::find(kKinds.begin(), kKinds.end(), fields[0]);
-  const auto before = ParseVector(fields[4]);
-  const auto after = ParseVector(fields[5]);
   JournalRecord out;
   if (kind == kKinds.end() || !ParseNumber(fields[1], &out.place.netns.value) ||
-      !ParseNumber(fields[2], &out.inode) || !IsNetSysctl(fields[3]) || !before || !after ||
-      before->count != after->count) {
+      !ParseNumber(fields[2], &out.inode) || !IsNetSysctl(fields[3]) ||
+      !ParseVector(fields[4], &out.before) || !ParseVector(fields[5], &out.after) ||
+      out.before.count != out.after.count) {
     return std::nullopt;
   }
-  out.before = *before;
-  out.after = *after;
   out.kind = static_cast<Kind>(kind - kKinds.begin());
   out.place.name = fields[3];
   return out;
@@ -129,10 +128,12 @@ Result<std::string> ReadAll(int fd, const std::string& path) {
 }
 
 Result<std::string> BootId() {
-  std::ifstream in(kBootIdFile);
-  std::string id;
-  if (!(in >> id)) return Error::FromErrno(std::string("reading '") + kBootIdFile + "'");
-  return id;
+  const UniqueFd fd(open(kBootIdFile, O_RDONLY | O_CLOEXEC));
+  if (!fd) return Error::FromErrno(std::string("opening '") + kBootIdFile + "'");
+  auto text = ReadAll(fd.get(), kBootIdFile);
+  if (!text) return text.error();
+  while (!text->empty() && text->back() == '\n') text->pop_back();
+  return *text;
 }
 
 // What is in there is written to the system by rollback, so nobody else may have put it there.
@@ -228,7 +229,8 @@ UndoJournal::UndoJournal(std::string directory, UniqueFd directory_fd)
 
 Result<UndoJournal> UndoJournal::Open(const std::string& directory, Missing missing) {
   if (missing == Missing::kCreate) {
-    if (auto made = MakeDirectories(directory); !made) return made.error();
+    auto made = MakeDirectories(directory);
+    if (!made) return made.error();
   }
   auto own = OpenOwnDirectory(directory);
   if (!own) return own.error();
@@ -239,7 +241,8 @@ Result<UndoJournal> UndoJournal::Open(const std::string& directory, Missing miss
   out.file_.reset(openat(out.directory_.get(), kFileName,
                          O_RDWR | O_APPEND | O_NOFOLLOW | O_CLOEXEC | create, 0600));
   if (!out.file_) return Error::FromErrno("opening '" + out.path_ + "'");
-  if (auto loaded = out.Load(std::move(*boot_id)); !loaded) return loaded.error();
+  auto loaded = out.Load(std::move(*boot_id));
+  if (!loaded) return loaded.error();
   return out;
 }
 
@@ -282,7 +285,8 @@ Status UndoJournal::Append(const JournalRecord& record) {
   struct stat is = {};
   const bool removed = fstat(file_.get(), &is) != 0 || is.st_nlink == 0;
   if (bytes_ >= compact_at_ || removed) {
-    if (auto rewritten = Rewrite(); !rewritten) return rewritten.error();
+    auto rewritten = Rewrite();
+    if (!rewritten) return rewritten.error();
   }
   const std::string line = JournalLine(record);
   const ssize_t length = write(file_.get(), line.data(), line.size());
