@@ -12,7 +12,7 @@
 #include <cstring>
 
 #include "controller/event_sources.h"
-#include "controller/instance.h"
+#include "controller/kept/instance.h"
 #include "netns/scoped_netns.h"
 
 namespace bpftune {

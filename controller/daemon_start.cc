@@ -12,7 +12,7 @@
 #include "controller/daemon.h"
 #include "controller/event_sources.h"
 #include "controller/inherited.h"
-#include "controller/instance.h"
+#include "controller/kept/instance.h"
 
 namespace bpftune {
 namespace {

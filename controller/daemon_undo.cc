@@ -4,7 +4,7 @@
 // ends.
 
 #include "controller/daemon.h"
-#include "controller/rollback.h"
+#include "controller/undo/rollback.h"
 
 namespace bpftune {
 

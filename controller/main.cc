@@ -11,7 +11,7 @@
 #include "controller/log.h"
 #include "controller/options.h"
 #include "controller/support.h"
-#include "controller/undo_command.h"
+#include "controller/undo/undo_command.h"
 
 namespace bpftune {
 namespace {

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "bpf/common/state_abi.h"
-#include "controller/pins.h"
+#include "controller/kept/pins.h"
 #include "controller/result.h"
 #include "controller/unique_fd.h"
 

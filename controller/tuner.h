@@ -11,7 +11,7 @@
 
 #include "controller/bpf_handles.h"
 #include "controller/description.h"
-#include "controller/kept_maps.h"
+#include "controller/kept/kept_maps.h"
 #include "controller/log.h"
 #include "controller/result.h"
 #include "controller/shared_maps.h"

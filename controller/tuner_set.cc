@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "bpf/common/state_abi.h"
-#include "controller/layout.h"
+#include "controller/kept/layout.h"
 
 namespace bpftune {
 namespace {

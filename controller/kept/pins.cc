@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note
-#include "controller/pins.h"
+#include "controller/kept/pins.h"
 
 #include <bpf/bpf.h>
 #include <linux/magic.h>
@@ -11,7 +11,7 @@
 #include <filesystem>
 #include <utility>
 
-#include "controller/instance.h"
+#include "controller/kept/instance.h"
 
 namespace bpftune {
 namespace {

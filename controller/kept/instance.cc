@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note
-#include "controller/instance.h"
+#include "controller/kept/instance.h"
 
 #include <fcntl.h>
 #include <sys/file.h>
@@ -10,7 +10,7 @@
 #include <cstdlib>
 #include <filesystem>
 
-#include "controller/fingerprint.h"
+#include "controller/kept/fingerprint.h"
 #include "controller/unique_fd.h"
 #include "netns/netns_id.h"
 

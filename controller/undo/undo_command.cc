@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note
-#include "controller/undo_command.h"
+#include "controller/undo/undo_command.h"
 
 #include <algorithm>
 #include <filesystem>
@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "bpf/common/state_abi.h"
-#include "controller/instance.h"
-#include "controller/rollback.h"
+#include "controller/kept/instance.h"
+#include "controller/undo/rollback.h"
 #include "netns/netns_table.h"
 
 namespace bpftune {

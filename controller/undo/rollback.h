@@ -13,7 +13,7 @@
 
 #include "controller/log.h"
 #include "controller/sysctl_files.h"
-#include "controller/undo_journal.h"
+#include "controller/undo/undo_journal.h"
 #include "netns/netns_table.h"
 
 namespace bpftune {

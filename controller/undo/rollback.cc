@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note
-#include "controller/rollback.h"
+#include "controller/undo/rollback.h"
 
 #include <sched.h>
 

@@ -14,7 +14,7 @@
 #include <string_view>
 
 #include "controller/description.h"
-#include "controller/undo_journal.h"
+#include "controller/undo/undo_journal.h"
 
 namespace {
 
