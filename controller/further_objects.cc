@@ -28,10 +28,6 @@ Status CheckRootOnly(const struct stat& found, const std::string& what) {
   return Ok();
 }
 
-bool IsObjectName(const std::string& name) {
-  return !name.starts_with(".") && name.ends_with(".bpf.o");
-}
-
 std::vector<std::string> NamesIn(int directory) {
   std::vector<std::string> out;
   const int fd = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);

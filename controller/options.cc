@@ -2,7 +2,6 @@
 #include "controller/options.h"
 
 #include <CLI/CLI.hpp>
-#include <algorithm>
 #include <filesystem>
 #include <sstream>
 

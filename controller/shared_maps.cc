@@ -4,8 +4,6 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
-#include <iterator>
-
 #include "bpf/common/request_abi.h"
 
 namespace bpftune {

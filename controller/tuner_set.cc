@@ -19,9 +19,9 @@ Result<std::vector<std::string>> ObjectsIn(const std::string& directory) {
   std::error_code err;
   std::vector<std::string> out;
   for (const auto& entry : std::filesystem::directory_iterator(directory, err)) {
-    const std::string name = entry.path().filename().string();
-    if (name.starts_with(".") || !name.ends_with(".bpf.o") || !entry.is_regular_file(err)) continue;
-    out.push_back(entry.path().string());
+    if (IsObjectName(entry.path().filename()) && entry.is_regular_file(err)) {
+      out.push_back(entry.path().string());
+    }
   }
   if (err) return Error(err.value(), "reading directory '" + directory + "'");
   if (out.empty()) {

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note
 #include "controller/kept/kept_maps.h"
 
-#include <bpf/btf.h>
-
 #include <algorithm>
 #include <cctype>
 #include <string_view>

@@ -4,7 +4,6 @@
 #include <bpf/btf.h>
 #include <gtest/gtest.h>
 
-#include <functional>
 #include <memory>
 
 #include "bpf/common/state_abi.h"
