@@ -88,7 +88,9 @@ Status TunerSet::CheckPrograms(const std::set<std::string>& named) const {
   for (const std::string& name : named) {
     if (programs_.contains(name)) continue;
     std::string known;
-    for (const std::string& program : programs_) known += (known.empty() ? "" : ", ") + program;
+    for (const std::string& program : programs_) {
+      known.append(known.empty() ? "" : ", ").append(program);
+    }
     return Error("--without-hook '" + name + "': there is no such program; there are " + known);
   }
   return Ok();
