@@ -21,7 +21,7 @@
 #include "controller/summary.h"
 #include "controller/sysctl_files.h"
 #include "controller/tuning_state.h"
-#include "controller/undo_journal.h"
+#include "controller/undo/undo_journal.h"
 
 namespace bpftune {
 

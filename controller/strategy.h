@@ -43,9 +43,10 @@ class StrategyClock {
  private:
   const Strategy& strategy(size_t row) const { return tuner_->description().strategies[row]; }
   void ReadScores();
+  bool FollowBest(uint64_t now_ns);
   bool Follow(size_t row, uint64_t now_ns);
   void LeaveOut(size_t row, const std::string& why);
-  std::string WhyNow(size_t row) const;
+  std::string WhyChosenOver(size_t before) const;
 
   Tuner* tuner_ = nullptr;
   const SharedMaps* maps_ = nullptr;

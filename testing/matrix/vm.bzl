@@ -65,3 +65,18 @@ def vm_test(
         timeout = timeout,
         **kwargs
     )
+
+def vm_tests(name, kernels, **kwargs):
+    """vm_test NAME_KERNEL on each of these kernels.
+
+    Args:
+      name: without the kernel.
+      kernels: as vm_test has them.
+      **kwargs: passed to vm_test.
+    """
+    for kernel in kernels:
+        vm_test(
+            name = name + "_" + kernel.replace(".", "_"),
+            kernel = kernel,
+            **kwargs
+        )

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note
-#include "controller/layout.h"
+#include "controller/kept/layout.h"
 
 #include <bpf/btf.h>
 #include <gtest/gtest.h>
 
-#include <functional>
 #include <memory>
 
 #include "bpf/common/state_abi.h"

@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "bpf/common/state_abi.h"
-#include "controller/map_form.h"
+#include "controller/kept/map_form.h"
 #include "controller/result.h"
 #include "controller/unique_fd.h"
 

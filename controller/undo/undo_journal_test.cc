@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note
-#include "controller/undo_journal.h"
+#include "controller/undo/undo_journal.h"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note
-#include "controller/pins.h"
+#include "controller/kept/pins.h"
 
 #include <bpf/bpf.h>
 #include <linux/magic.h>
@@ -11,7 +11,7 @@
 #include <filesystem>
 #include <utility>
 
-#include "controller/instance.h"
+#include "controller/kept/instance.h"
 
 namespace bpftune {
 namespace {
@@ -55,21 +55,17 @@ Status CheckPrivate(const std::string& directory) {
 }  // namespace
 
 Result<Pins> Pins::Open(const std::string& directory) {
-  auto suited = CheckFileSystem(directory);
-  if (!suited) return suited.error();
-  auto made = MakeDirectories(directory);
-  if (!made) return made.error();
+  if (auto suited = CheckFileSystem(directory); !suited) return suited.error();
+  if (auto made = MakeDirectories(directory); !made) return made.error();
   const std::string parent = std::filesystem::path(directory).parent_path();
   for (const std::string& folder : {parent, directory}) {
-    auto is_private = CheckPrivate(folder);
-    if (!is_private) return is_private.error();
+    if (auto is_private = CheckPrivate(folder); !is_private) return is_private.error();
   }
   Pins pins;
   pins.directory_ = directory;
   const std::string why = pins.Read();
   if (!pins.layout_) {
-    auto fresh = pins.StartAfresh();
-    if (!fresh) return fresh.error();
+    if (auto fresh = pins.StartAfresh(); !fresh) return fresh.error();
   }
   if (!why.empty()) {
     pins.news_.push_back("what an earlier bpftune has learned is forgotten: " + why);

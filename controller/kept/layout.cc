@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note
-#include "controller/layout.h"
+#include "controller/kept/layout.h"
 
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 
-#include "controller/fingerprint.h"
+#include "controller/kept/fingerprint.h"
 
 namespace bpftune {
 namespace {

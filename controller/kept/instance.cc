@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note
-#include "controller/instance.h"
+#include "controller/kept/instance.h"
 
 #include <fcntl.h>
 #include <sys/file.h>
@@ -10,7 +10,7 @@
 #include <cstdlib>
 #include <filesystem>
 
-#include "controller/fingerprint.h"
+#include "controller/kept/fingerprint.h"
 #include "controller/unique_fd.h"
 #include "netns/netns_id.h"
 
@@ -49,8 +49,7 @@ Status MakeDirectories(const std::string& directory) {
 }
 
 Result<UniqueFd> LockInstance(const std::string& directory) {
-  auto made = MakeDirectories(directory);
-  if (!made) return made.error();
+  if (auto made = MakeDirectories(directory); !made) return made.error();
   const std::string path = directory + "/lock";
   UniqueFd lock(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!lock) return Error::FromErrno("opening '" + path + "'");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note
-#include "controller/map_form.h"
+#include "controller/kept/map_form.h"
 
 #include <bpf/bpf.h>
 

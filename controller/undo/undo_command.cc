@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note
-#include "controller/undo_command.h"
+#include "controller/undo/undo_command.h"
 
 #include <algorithm>
 #include <filesystem>
-#include <set>
 #include <string>
 #include <vector>
 
 #include "bpf/common/state_abi.h"
-#include "controller/instance.h"
-#include "controller/rollback.h"
+#include "controller/kept/instance.h"
+#include "controller/undo/rollback.h"
 #include "netns/netns_table.h"
 
 namespace bpftune {
@@ -36,62 +35,34 @@ Result<std::vector<std::string>> InstancesOf(const Options& options) {
   return out;
 }
 
-std::vector<NetnsEntry> AllNetns(const NetnsTable& table) {
-  auto list = table.List();
-  return list ? list->entries : std::vector<NetnsEntry>();
-}
-
-Status WriteBack(Actuator* files, const SysctlPlace& place, uint64_t inode, const Values& back) {
-  auto written = files->Write(place, inode, back);
-  if (!written) return written.error();
-  auto stands = files->Read(place, inode);
-  if (!stands) return stands.error();
-  if (*stands != back) return Error("the kernel made (" + stands->Text() + ") of it");
-  return Ok();
-}
-
-// False: something of ours is left.
-bool UndoInstance(const Options& options, const std::string& instance, LogSink* log) {
+// Whether nothing of ours is left there.
+Result<bool> UndoInstance(const Options& options, const std::string& instance, LogSink* log) {
   const std::string directory = options.run_dir + "/" + instance;
   if (!std::filesystem::exists(directory + "/" + UndoJournal::kFileName)) return true;
   auto lock = LockInstance(directory);
-  if (!lock) {
-    log->Error(lock.error().message());
-    return false;
-  }
+  if (!lock) return lock.error();
   auto journal = UndoJournal::Open(directory, UndoJournal::Missing::kIsAnError);
-  if (!journal) {
-    log->Error(journal.error().message());
-    return false;
-  }
+  if (!journal) return journal.error();
   if (journal->was_damaged()) {
     log->Warning("'" + journal->path() + "' is damaged: what was written after that is not undone");
   }
   NetnsFinder finder(journal->ids());
   NetnsTable names(&finder);
-  auto home = IdOfCurrent(journal->ids());
-  SysctlFiles files(&finder, home ? *home : kNoNetns);
+  const auto current = IdOfCurrent(journal->ids());
+  const NetnsId home = current ? *current : kNoNetns;
+  SysctlFiles files(&finder, home);
   for (const auto& [place, standing] : journal->standings()) files.Allow(place.name);
   const bool confined = instance != InstanceName({});
-  const RollbackResult result = Rollback(
-      journal->standings(),
-      {.actuator = &files,
-       .log = log,
-       .name_of = [&](NetnsId id) { return names.DisplayName(id); },
-       .restore = [&](const SysctlPlace& place, uint64_t inode, const Values&,
-                      const Values& back) { return WriteBack(&files, place, inode, back); },
-       .home = home ? *home : kNoNetns,
-       .all_netns = [&] { return confined ? std::vector<NetnsEntry>() : AllNetns(names); },
-       .newborn = ValueInNewNetns});
+  const RollbackResult result =
+      Rollback(journal->standings(), SystemEdges(&files, &names, log, home, confined));
   if (result.failed != 0) return false;
   // What was written last is not there any more; the next daemon must not look for it.
   if (!options.pin_dir.empty()) {
     std::error_code none;
     std::filesystem::remove(options.pin_dir + "/" + instance + "/" MAP_PUBLISHED, none);
   }
-  auto removed = journal->Remove();
-  if (!removed) log->Error(removed.error().message());
-  return removed.has_value();
+  if (auto removed = journal->Remove(); !removed) return removed.error();
+  return true;
 }
 
 }  // namespace
@@ -104,7 +75,9 @@ int Undo(const Options& options, LogSink* log) {
   }
   bool complete = true;
   for (const std::string& instance : *instances) {
-    complete &= UndoInstance(options, instance, log);
+    auto undone = UndoInstance(options, instance, log);
+    if (!undone) log->Error(undone.error().message());
+    complete &= undone && *undone;
   }
   log->Notice(complete ? "nothing that bpftune wrote is left"
                        : "something that bpftune wrote may be left; the lines above say what");

@@ -13,7 +13,7 @@
 
 #include "controller/log.h"
 #include "controller/sysctl_files.h"
-#include "controller/undo_journal.h"
+#include "controller/undo/undo_journal.h"
 #include "netns/netns_table.h"
 
 namespace bpftune {
@@ -43,7 +43,9 @@ struct RollbackResult {
 
 RollbackResult Rollback(const Standings& standings, const RollbackEdges& edges);
 
-// RollbackEdges::newborn of this system: makes a namespace, looks, and lets it go.
-std::optional<Values> ValueInNewNetns(const std::string& tunable);
+// The edges of this system, with every namespace there is, or none where we are `confined` to some.
+// What goes back is written without a word to anybody and read again. All must outlive the result.
+RollbackEdges SystemEdges(Actuator* files, NetnsTable* names, LogSink* log, NetnsId home,
+                          bool confined);
 
 }  // namespace bpftune

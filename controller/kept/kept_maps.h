@@ -10,7 +10,7 @@
 
 #include "controller/bpf_handles.h"
 #include "controller/description.h"
-#include "controller/pins.h"
+#include "controller/kept/pins.h"
 #include "controller/result.h"
 
 namespace bpftune {

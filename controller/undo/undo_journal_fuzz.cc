@@ -13,8 +13,8 @@
 #include <string_view>
 
 #include "controller/description.h"
-#include "controller/fingerprint.h"
-#include "controller/undo_journal.h"
+#include "controller/kept/fingerprint.h"
+#include "controller/undo/undo_journal.h"
 
 namespace {
 

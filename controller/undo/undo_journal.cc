@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note
-#include "controller/undo_journal.h"
+#include "controller/undo/undo_journal.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -14,8 +14,8 @@
 #include <vector>
 
 #include "controller/description.h"
-#include "controller/fingerprint.h"
-#include "controller/instance.h"
+#include "controller/kept/fingerprint.h"
+#include "controller/kept/instance.h"
 
 namespace bpftune {
 namespace {

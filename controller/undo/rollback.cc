@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note
-#include "controller/rollback.h"
+#include "controller/undo/rollback.h"
 
 #include <sched.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <thread>
 
@@ -85,12 +84,7 @@ class Run {
   RollbackResult result_;
 };
 
-}  // namespace
-
-RollbackResult Rollback(const Standings& standings, const RollbackEdges& edges) {
-  return Run(standings, edges).Go();
-}
-
+// Makes a namespace, looks, and lets it go.
 std::optional<Values> ValueInNewNetns(const std::string& tunable) {
   std::optional<Values> out;
   // In a thread, with which the namespace goes.
@@ -101,6 +95,37 @@ std::optional<Values> ValueInNewNetns(const std::string& tunable) {
     if (values) out = *values;
   }).join();
   return out;
+}
+
+Status WriteBack(Actuator* files, const SysctlPlace& place, uint64_t inode, const Values& back) {
+  if (auto written = files->Write(place, inode, back); !written) return written;
+  auto stands = files->Read(place, inode);
+  if (!stands) return stands.error();
+  if (*stands != back) return Error("the kernel made (" + stands->Text() + ") of it");
+  return Ok();
+}
+
+std::vector<NetnsEntry> AllNetns(const NetnsTable& table) {
+  auto list = table.List();
+  return list ? list->entries : std::vector<NetnsEntry>();
+}
+
+}  // namespace
+
+RollbackResult Rollback(const Standings& standings, const RollbackEdges& edges) {
+  return Run(standings, edges).Go();
+}
+
+RollbackEdges SystemEdges(Actuator* files, NetnsTable* names, LogSink* log, NetnsId home,
+                          bool confined) {
+  return {.actuator = files,
+          .log = log,
+          .name_of = [=](NetnsId id) { return names->DisplayName(id); },
+          .restore = [=](const SysctlPlace& place, uint64_t inode, const Values&,
+                         const Values& back) { return WriteBack(files, place, inode, back); },
+          .home = home,
+          .all_netns = [=] { return confined ? std::vector<NetnsEntry>() : AllNetns(*names); },
+          .newborn = ValueInNewNetns};
 }
 
 }  // namespace bpftune

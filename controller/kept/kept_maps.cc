@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note
-#include "controller/kept_maps.h"
-
-#include <bpf/btf.h>
+#include "controller/kept/kept_maps.h"
 
 #include <algorithm>
 #include <cctype>
 #include <string_view>
 
-#include "controller/fingerprint.h"
-#include "controller/layout.h"
+#include "controller/kept/fingerprint.h"
+#include "controller/kept/layout.h"
 
 namespace bpftune {
 namespace {

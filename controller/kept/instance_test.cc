@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note
-#include "controller/instance.h"
+#include "controller/kept/instance.h"
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
