@@ -14,7 +14,7 @@ def vm_test(
         virtual_time = False,
         env = {},
         tags = [],
-        timeout = "long",
+        timeout = "eternal",
         **kwargs):
     """Runs a test binary in a virtual machine, with the same files and folder as Bazel gives it.
 
@@ -38,7 +38,8 @@ def vm_test(
         minutes of waiting take seconds, and the host's load does not matter.
       env: more environment variables for it.
       tags: more tags.
-      timeout: Bazel's; a minute of it is kept for fetching the kernel.
+      timeout: Bazel's; a minute of it is kept for fetching the kernel. Emulation on a busy machine takes
+        its time; only what hangs comes near it.
       **kwargs: passed to sh_test.
     """
     native.sh_test(
