@@ -131,6 +131,7 @@ void Applier::LookAgain(const Description& tuner, uint16_t tuner_id) {
     last_changes_.erase(found);
     return;
   }
+  if (edges_.state->Control(tuner_id).paused != 0 || IsFrozen()) return;
   const Tunable& tunable = tuner.tunables[last.key.row];
   const SysctlPlace place{NetnsId{last.key.netns}, tunable.name};
   state_key set = last.key;
@@ -186,7 +187,7 @@ bool Applier::IsHeldBack(const Case& c) {
     }
     return true;
   }
-  if (edges_.is_frozen && edges_.is_frozen()) {  // which has been said
+  if (IsFrozen()) {  // which has been said
     CountRefusal(c);
     edges_.summary->Refused(c.place, "all is frozen");
     return true;

@@ -125,6 +125,7 @@ class Applier {
   Status Check(const Case& c) const;
   Values Baseline(const Case& c) const;
   bool IsHeldBack(const Case& c);
+  bool IsFrozen() const { return edges_.is_frozen && edges_.is_frozen(); }
   void Write(Case& c, uint64_t reclaimed);
   Status Remember(const Case& c);
   void Record(JournalRecord::Kind kind, const Case& c, const Values& after);

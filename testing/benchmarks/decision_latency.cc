@@ -36,13 +36,15 @@ namespace {
 constexpr char kProbe[] = "testing/benchmarks/latency_probe.bpf.o";
 constexpr char kObserver[] = "testing/benchmarks/latency_observer.bpf.o";
 constexpr char kTunable[] = "net.ipv4.tcp_rmem";
+constexpr char kMemory[] = "/dev/shm";   // a tmpfs, as /run is where systemd runs
 constexpr int kDecisionsPerSecond = 15;  // six in four pulses
 
-// The tuners of this run: our own and the watcher, without which there is no daemon.
+// The tuners of this run: our own and the watcher, without which there is no daemon. And room for
+// the daemon's run directory.
 class TunerFolder {
  public:
   static Result<TunerFolder> Create() {
-    std::string path = (std::filesystem::temp_directory_path() / "bpftune-XXXXXX").string();
+    std::string path = std::string(kMemory) + "/bpftune-XXXXXX";
     if (!mkdtemp(path.data())) return Error::FromErrno("making a folder '" + path + "'");
     TunerFolder folder(path);
     for (const std::filesystem::path& object :
@@ -186,10 +188,11 @@ Status Measure(size_t decisions, Report& report) {
   if (!other) return other.error();
   auto folder = TunerFolder::Create();
   if (!folder) return folder.error();
-  auto daemon = Daemon::Start(kDaemonPath,
-                              Apart({"-s", "-l", folder->path(), "-n", own->netns_path(), "-n",
-                                     other->netns_path(), "--changes-per-minute", "1000"}),
-                              {.inside = *own});
+  auto daemon = Daemon::Start(
+      kDaemonPath,
+      Apart({"-s", "-l", folder->path(), "-n", own->netns_path(), "-n", other->netns_path(),
+             "--changes-per-minute", "1000", "--run-dir", folder->path() + "/run"}),
+      {.inside = *own});
   if (!daemon) return daemon.error();
   if (!daemon->WaitForLine("per-netns policy", std::chrono::seconds(30))) {
     return Error("the daemon did not say within 30 s what it supports");
