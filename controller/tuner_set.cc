@@ -85,15 +85,14 @@ Result<TunerSet> TunerSet::Load(const std::string& directory, const SharedMaps& 
 }
 
 Status TunerSet::CheckPrograms(const std::set<std::string>& named) const {
-  for (const std::string& name : named) {
-    if (programs_.contains(name)) continue;
-    std::string known;
-    for (const std::string& program : programs_) {
-      known.append(known.empty() ? "" : ", ").append(program);
-    }
-    return Error("--without-hook '" + name + "': there is no such program; there are " + known);
+  const auto unknown = std::ranges::find_if(
+      named, [&](const std::string& name) { return !programs_.contains(name); });
+  if (unknown == named.end()) return Ok();
+  std::string known;
+  for (const std::string& program : programs_) {
+    known.append(known.empty() ? "" : ", ").append(program);
   }
-  return Ok();
+  return Error("--without-hook '" + *unknown + "': there is no such program; there are " + known);
 }
 
 std::optional<size_t> TunerSet::IndexOf(uint16_t id) const {
