@@ -22,17 +22,24 @@ constexpr int kPutBackRounds = 8;
 constexpr char kJournalAdvice[] =
     "Nothing is changed that could not be undone: make room in the directory of --run-dir";
 
+// Not our last write, though nobody has been given it since: somebody has changed it unseen.
+bool IsForeign(const published& done, uint64_t reclaimed, const Values& ours, const Values& now) {
+  return done.writes != 0 && done.reclaimed == reclaimed && now != ours;
+}
+
 }  // namespace
 
-Applier::Case Applier::CaseOf(const Description& tuner, const request& record) {
+Applier::Case Applier::CaseOf(const Description& tuner, const request& record) const {
   const Tunable& tunable = tuner.tunables[record.tunable];
+  const state_key key = KeyOf(record, record.tunable);
   return {tuner,
           tunable,
           tuner.scenarios[record.scenario],
           record,
           {NetnsId{record.netns}, tunable.name},
-          KeyOf(record, record.tunable),
-          KeyOf(record, tunable.set_row)};
+          key,
+          KeyOf(record, tunable.set_row),
+          edges_.state->Published(key).value_or(published{})};
 }
 
 void Applier::Apply(const Description& tuner, const request& record) {
@@ -71,11 +78,11 @@ void Applier::Carry(Case& c) {
   auto current = edges_.actuator->Read(c.place, c.inode());
   if (!current) return RefuseFailedWrite(c, current.error());
   c.current = *current;
-  const auto published = edges_.state->Published(c.key);
   const uint64_t reclaimed = owner_before ? owner_before->reclaimed : 0;
-  if (published && published->writes != 0 && published->reclaimed == reclaimed) {
-    const Values ours = Values::Of(published->last, tunable.values);
-    if (c.current != ours) return Yield(c.tuner, c.place, c.key, tunable, c.current, ours);
+  const Values ours = Values::Of(c.done.last, tunable.values);
+  if (IsForeign(c.done, reclaimed, ours, c.current)) {
+    edges_.summary->Refused(c.place, "it is the administrator's");
+    return Yield(c.tuner, c.place, c.key, tunable, c.current, ours);
   }
   if (c.current != Values::Of(record.seen, tunable.values)) {
     edges_.summary->Refused(c.place, "the value had changed since the decision");
@@ -89,7 +96,59 @@ void Applier::Carry(Case& c) {
   c.baseline = Baseline(c);
   if (const auto far = TooFar(c.baseline, c.wanted)) return Refuse(c, *far);
   if (IsHeldBack(c)) return;
+  if (!owner_before && !MakesRoomForOwner(c)) return;
   Write(c, reclaimed);
+}
+
+// Before the first write to a set: from now on the watcher can remember whoever writes it. Without
+// that nothing would tell us to yield.
+bool Applier::MakesRoomForOwner(const Case& c) {
+  order reserve = {};
+  reserve.kind = ORDER_RESERVE;
+  reserve.row = c.key.row;
+  auto ordered = edges_.state->Order(c.set_key, reserve);
+  const auto entry = edges_.state->Owner(c.set_key);
+  if (entry && !IsOwned(entry)) return true;
+  CountRefusal(c);
+  if (entry) {
+    edges_.summary->Refused(c.place, "it is the administrator's");
+    return false;
+  }
+  edges_.summary->Refused(c.place, "no room to remember who else writes it");
+  if (std::exchange(said_no_room_, true)) return false;
+  edges_.log->Warning(
+      "'" + c.tunable.name + "' in " + edges_.name_of(c.place.netns) +
+      " was not changed, nor will be others that were not changed before: there is no room to "
+      "remember who else writes them (" +
+      (ordered ? std::to_string(STATE_MAX_ENTRIES) + " sets of tunables at most"
+               : ordered.error().message()) +
+      "); give bpftune fewer namespaces with --netns");
+  return false;
+}
+
+void Applier::LookAgain(const Description& tuner, uint16_t tuner_id) {
+  const auto found = last_changes_.find(tuner_id);
+  if (found == last_changes_.end()) return;
+  const LastChange last = found->second;
+  if (last.key.row >= tuner.tunables.size() || edges_.now_ns() - last.time_ns > kSeriesNs) {
+    last_changes_.erase(found);
+    return;
+  }
+  if (edges_.state->Control(tuner_id).paused != 0 || IsFrozen()) return;
+  const Tunable& tunable = tuner.tunables[last.key.row];
+  const SysctlPlace place{NetnsId{last.key.netns}, tunable.name};
+  state_key set = last.key;
+  set.row = tunable.set_row;
+  const auto owner = edges_.state->Owner(set);
+  if (IsOwned(owner)) return;
+  auto current = edges_.actuator->Read(place, last.inode);
+  const auto done = edges_.state->Published(last.key);
+  if (edges_.journal) (void)edges_.journal->Maintain();
+  if (!current || !done) return;  // what is wrong with it the next request finds
+  const Values ours = Values::Of(done->last, tunable.values);
+  if (IsForeign(*done, owner ? owner->reclaimed : 0, ours, *current)) {
+    Yield(tuner, place, last.key, tunable, *current, ours);
+  }
 }
 
 void Applier::Write(Case& c, uint64_t reclaimed) {
@@ -109,7 +168,10 @@ void Applier::Write(Case& c, uint64_t reclaimed) {
   if (!back) return RefuseFailedWrite(c, back.error());
   if (IsOwned(edges_.state->Owner(c.set_key))) return GiveWay(c, *back);
   // The old value again: somebody put it back, which the watcher took for no change.
-  if (*back == c.current) return Yield(c.tuner, c.place, c.key, c.tunable, *back, c.wanted);
+  if (*back == c.current) {
+    edges_.summary->Refused(c.place, "it is the administrator's");
+    return Yield(c.tuner, c.place, c.key, c.tunable, *back, c.wanted);
+  }
   Publish(c, *back, reclaimed);
   unsaid_.push_back({c.place, &c.tunable, &c.scenario, c.record, c.current, *back});
 }
@@ -128,7 +190,7 @@ bool Applier::IsHeldBack(const Case& c) {
     }
     return true;
   }
-  if (edges_.is_frozen && edges_.is_frozen()) {  // which has been said
+  if (IsFrozen()) {  // which has been said
     CountRefusal(c);
     edges_.summary->Refused(c.place, "all is frozen");
     return true;
@@ -159,7 +221,7 @@ Status Applier::Check(const Case& c) const {
 
 // So that the tuner rests a while; without it, it only asks again sooner.
 void Applier::CountRefusal(const Case& c) {
-  published entry = edges_.state->Published(c.key).value_or(published{});
+  published entry = c.done;
   ++entry.refused;
   entry.refused_ns = edges_.now_ns();
   (void)edges_.state->Publish(c.key, entry);
@@ -242,7 +304,7 @@ bool Applier::Withdraw(const Case& c, const owner& theirs) {
 }
 
 void Applier::Publish(const Case& c, const Values& written, uint64_t reclaimed) {
-  published entry = edges_.state->Published(c.key).value_or(published{});
+  published entry = c.done;
   Record(Kind::kStands, c, written);
   if (entry.writes == 0) c.baseline.CopyTo(entry.baseline);
   written.CopyTo(entry.last);
@@ -250,6 +312,7 @@ void Applier::Publish(const Case& c, const Values& written, uint64_t reclaimed) 
   entry.reclaimed = reclaimed;
   ++entry.writes;
   entry.refused = 0;
+  last_changes_[c.key.tuner] = {c.key, c.inode(), entry.time_ns};
   auto published = edges_.state->Publish(c.key, entry);
   if (!published && edges_.summary->Refused(c.place, "no room to remember it")) {
     edges_.log->Warning("'" + c.tunable.name +
@@ -262,6 +325,7 @@ void Applier::Yield(const Description& tuner, const SysctlPlace& place, const st
   state_key set = key;
   set.row = tunable.set_row;
   const auto owner = edges_.state->Owner(set);
+  if (IsOwned(owner)) return;  // seen by the watcher meanwhile, which tells of it
   order yield = {.kind = ORDER_YIELD,
                  .row = key.row,
                  .count = static_cast<__u16>(current.count),
@@ -271,7 +335,6 @@ void Applier::Yield(const Description& tuner, const SysctlPlace& place, const st
   current.CopyTo(yield.values);
   ours.CopyTo(yield.before);
   auto ordered = edges_.state->Order(set, yield);
-  edges_.summary->Refused(place, "it is the administrator's");
   if (edges_.journal) {  // else a value of theirs that happens to be one of ours would be undone
     (void)edges_.journal->Append({Kind::kReleased, place, 0, ours, current});
   }

@@ -17,7 +17,7 @@
 #include "controller/fakes/fake_log.h"
 #include "controller/fakes/fake_state.h"
 #include "controller/fakes/sample_tuner.h"
-#include "controller/rollback.h"
+#include "controller/undo/rollback.h"
 
 namespace bpftune {
 namespace {

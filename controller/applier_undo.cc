@@ -14,8 +14,7 @@ using Kind = JournalRecord::Kind;
 // home: then it is what was there before that.
 Values Applier::Baseline(const Case& c) const {
   const uint32_t count = c.tunable.values;
-  const auto here = edges_.state->Published(c.key);
-  if (here && here->writes != 0) return Values::Of(here->baseline, count);
+  if (c.done.writes != 0) return Values::Of(c.done.baseline, count);
   if (!c.tunable.per_netns || c.place.netns == edges_.home) return c.current;
   state_key at_home = c.key;
   at_home.netns = edges_.home.value;
@@ -27,8 +26,7 @@ Values Applier::Baseline(const Case& c) const {
 // In the undo journal, before it is written.
 Status Applier::Remember(const Case& c) {
   if (!edges_.journal) return Error("there is no undo journal");
-  const auto here = edges_.state->Published(c.key);
-  if (c.baseline != c.current && (!here || here->writes == 0)) {  // inherited
+  if (c.baseline != c.current && c.done.writes == 0) {  // inherited
     auto inherited =
         edges_.journal->Append({Kind::kWrite, c.place, c.inode(), c.baseline, c.current});
     if (!inherited) return inherited;

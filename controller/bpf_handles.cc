@@ -12,6 +12,10 @@
 
 namespace bpftune {
 
+bool IsObjectName(const std::string& name) {
+  return !name.starts_with(".") && name.ends_with(".bpf.o");
+}
+
 Result<ObjectFile> ReadObject(const std::string& path) {
   std::ifstream in(path, std::ios::binary);
   if (!in) return Error::FromErrno("opening '" + path + "'");

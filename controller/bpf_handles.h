@@ -32,6 +32,9 @@ struct ObjectFile {
   std::string bytes;
 };
 
+// *.bpf.o, without a leading dot.
+bool IsObjectName(const std::string& name);
+
 Result<ObjectFile> ReadObject(const std::string& path);
 Result<BpfObjectPtr> OpenObject(const ObjectFile& file);
 Result<BpfObjectPtr> OpenObject(const std::string& path);

@@ -4,7 +4,6 @@
 // privilege. Exit code 1, and the reason, if one is not right.
 
 #include <cstdio>
-#include <string>
 
 #include "controller/bpf_handles.h"
 #include "controller/description.h"

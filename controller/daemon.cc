@@ -12,7 +12,7 @@
 #include <cstring>
 
 #include "controller/event_sources.h"
-#include "controller/instance.h"
+#include "controller/kept/instance.h"
 #include "netns/scoped_netns.h"
 
 namespace bpftune {
@@ -22,8 +22,7 @@ namespace {
 constexpr uint64_t kFirstVisitPauseNs = 20 * kNsPerMs;
 
 Status Visited(const Tuner& tuner) {
-  auto ran = tuner.RunVisit();
-  if (!ran) return ran.error();
+  if (auto ran = tuner.RunVisit(); !ran) return ran.error();
   return Ok();
 }
 
@@ -43,7 +42,7 @@ Daemon::Daemon(const Options& options, LogSink* log, NetnsId home, Holdings hold
       home_(home),
       scope_(std::move(holdings.scope)),
       files_(&finder_, home_),
-      state_(&maps_),
+      state_(maps_),
       sampler_(maps_.fd(MAP_SAMPLES)),
       applier_(MakeEdges(), ChangeLimits(options.changes_per_minute)),
       overrides_(MakeEdges()),
@@ -175,18 +174,18 @@ Status Daemon::RunVisit(const Visit& visit) {
 
 // What is older than the daemon, in every namespace it may look at.
 Status Daemon::PlanFirstVisits(uint64_t now_ns) {
+  first_visit_due_ns_ = now_ns;
+  const auto namespaces = names_.List();
+  if (!namespaces) return namespaces.error();
   for (const auto& tuner : tuners_.tuners()) {
     const bool wanted = std::ranges::any_of(tuner->hooks(), [](const HookState& state) {
       return state.hook.at_start && !state.program.empty();
     });
-    if (!wanted) continue;
-    auto namespaces = names_.List();
-    if (!namespaces) return namespaces.error();
     for (const NetnsEntry& entry : namespaces->entries) {
-      if (InScope(entry.id.value)) first_visits_.push_back({tuner->id(), entry.id, entry.inode});
+      if (!wanted || !InScope(entry.id.value)) continue;
+      first_visits_.push_back({tuner->id(), entry.id, entry.inode});
     }
   }
-  first_visit_due_ns_ = now_ns;
   return Ok();
 }
 
@@ -200,6 +199,7 @@ void Daemon::RunFirstVisit(uint64_t now_ns) {
 void Daemon::RunPulse(size_t index, uint64_t now_ns) {
   const Tuner& tuner = *tuners_.tuners()[index];
   sampler_.Refresh(tuner.id(), now_ns);
+  applier_.LookAgain(tuner.description(), tuner.id());
   const uint64_t begin = ThreadTimeNs();
   auto ran = tuner.RunPulse();
   Consume();  // at once: what was decided is not to wait for anything
@@ -235,8 +235,7 @@ uint64_t Daemon::NextDue() const {
   uint64_t due = overrides_.due_ns().value_or(kNever);
   if (!first_visits_.empty()) due = std::min(due, first_visit_due_ns_);
   for (const Clock& clock : clocks_) {
-    due = std::min(
-        {due, clock.pulse.due_ns().value_or(kNever), clock.strategy.due_ns().value_or(kNever)});
+    due = std::min(due, clock.pulse.due_ns().value_or(kNever));
     for (const uint64_t periodic : clock.periodic_due_ns) {
       if (periodic != 0) due = std::min(due, periodic);
     }
@@ -250,8 +249,7 @@ Status Daemon::Run() {
   if (!timer || !epoll) return Error::FromErrno("making the event loop");
   for (const int fd : {signals_.get(), timer.get(), ring_buffer__epoll_fd(ring_.get()),
                        further_.fd(), freeze_ ? freeze_->fd() : -1}) {
-    auto added = fd < 0 ? Ok() : AddTo(epoll.get(), fd);
-    if (!added) return added;
+    if (auto added = fd < 0 ? Ok() : AddTo(epoll.get(), fd); !added) return added;
   }
   auto planned = PlanFirstVisits(NowNs());
   if (!planned)

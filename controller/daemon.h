@@ -16,22 +16,21 @@
 #include "controller/bpf_handles.h"
 #include "controller/freeze.h"
 #include "controller/further_objects.h"
+#include "controller/kept/pins.h"
 #include "controller/log.h"
 #include "controller/netns_reaper.h"
 #include "controller/options.h"
 #include "controller/overrides.h"
-#include "controller/pins.h"
 #include "controller/result.h"
 #include "controller/sampler.h"
 #include "controller/schedule.h"
 #include "controller/shared_maps.h"
 #include "controller/strategy.h"
 #include "controller/summary.h"
-#include "controller/support.h"
 #include "controller/sysctl_files.h"
 #include "controller/tuner_set.h"
 #include "controller/tuning_state.h"
-#include "controller/undo_journal.h"
+#include "controller/undo/undo_journal.h"
 #include "controller/unique_fd.h"
 #include "netns/netns_finder.h"
 #include "netns/netns_table.h"
@@ -40,20 +39,15 @@ namespace bpftune {
 
 class Daemon {
  public:
-  // Loads and attaches everything. A tuner that does not work is left out, and SupportTable() says
-  // so; without a sysctl watcher there is no daemon, since it could not yield to an administrator.
+  // Loads and attaches everything. A tuner that does not work is left out, and tuners() says so;
+  // without a sysctl watcher there is no daemon, since it could not yield to an administrator.
   // `log` must outlive the daemon.
   static Result<std::unique_ptr<Daemon>> Start(const Options& options, LogSink* log);
 
   Daemon(const Daemon&) = delete;
   Daemon& operator=(const Daemon&) = delete;
 
-  std::vector<std::string> Support() const {
-    return SupportLines(tuners_.tuners(), tuners_.lost(), kind_);
-  }
-  std::vector<std::string> SupportTable() const {
-    return HookTable(tuners_.tuners(), tuners_.lost());
-  }
+  const TunerSet& tuners() const { return tuners_; }
 
   // Until SIGTERM or SIGINT. Fails only if the loop itself does.
   Status Run();

@@ -5,6 +5,7 @@
 #include <malloc.h>
 
 #include "controller/daemon.h"
+#include "controller/support.h"
 
 namespace bpftune {
 
@@ -29,8 +30,7 @@ void Daemon::LookForObjects() {
 }
 
 Status Daemon::Load(const ObjectFile& file) {
-  auto added = tuners_.Add(file, maps_, &pins_, facts_);
-  if (!added) return added;
+  if (auto added = tuners_.Add(file, maps_, &pins_, facts_); !added) return added;
   Tuner* tuner = tuners_.tuners().back().get();
   const std::string& name = tuner->description().name;
   further_ids_[file.path] = tuner->id();
@@ -43,11 +43,7 @@ Status Daemon::Load(const ObjectFile& file) {
       "tuner '" + name + "' is loaded from '" + file.path + "'" +
       (observes ? "; it only observes until bpftune is started with --enable " + name : ""));
   if (!ring_) return Ok();
-  for (const HookState& state : tuner->hooks()) {
-    if (!state.program.empty()) continue;
-    log_->Warning("tuner '" + name + "', hook '" + state.hook.name + "': " + state.hook.loss +
-                  " (" + state.why_not + "), continuing without it");
-  }
+  for (const std::string& lost : Losses(*tuner)) log_->Warning(lost + ", continuing without it");
   return Ok();
 }
 

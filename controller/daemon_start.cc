@@ -12,7 +12,7 @@
 #include "controller/daemon.h"
 #include "controller/event_sources.h"
 #include "controller/inherited.h"
-#include "controller/instance.h"
+#include "controller/kept/instance.h"
 
 namespace bpftune {
 namespace {
@@ -74,21 +74,19 @@ Result<std::unique_ptr<Daemon>> Daemon::Start(const Options& options, LogSink* l
       new Daemon(options, log, *home,
                  {std::move(*signals), std::move(*lock), std::move(*scope), std::move(*journal),
                   std::move(pins), std::move(*maps)}));
-  auto ready = daemon->Prepare(options);
-  if (!ready) return ready.error();
+  if (auto ready = daemon->Prepare(options); !ready) return ready.error();
   return daemon;
 }
 
 Status Daemon::Prepare(const Options& options) {
-  auto confined = TellScope();
-  if (!confined) return confined;
-  auto loaded = LoadTuners(options);
-  if (!loaded) return loaded;
+  if (auto confined = TellScope(); !confined) return confined;
+  if (auto loaded = LoadTuners(options); !loaded) return loaded;
   auto further = FurtherObjects::Watch(options.objects);
   if (!further) return further.error();
   further_ = std::move(*further);
   enabled_ = options.enable;
   LookForObjects();
+  if (auto known = tuners_.CheckPrograms(options.without_hook); !known) return known;
   Inherit();
   ring_.reset(ring_buffer__new(maps_.fd(MAP_REQUESTS), OnRecord, this, nullptr));
   if (!ring_) return Error::FromErrno("opening the ring buffer");

@@ -4,7 +4,7 @@
 // ends.
 
 #include "controller/daemon.h"
-#include "controller/rollback.h"
+#include "controller/undo/rollback.h"
 
 namespace bpftune {
 
@@ -37,21 +37,11 @@ void Daemon::Rollback() {
   if (freeze_->Check()) {
     return log_->Warning("all is frozen, so nothing is put back now; bpftune --undo does it later");
   }
-  const Standings standings = journal_->standings();
-  const auto all_netns = [this] {
-    auto list = names_.List();
-    return list && scope_.empty() ? list->entries : std::vector<NetnsEntry>();
-  };
-  const RollbackResult result = bpftune::Rollback(
-      standings,
-      {.actuator = &files_,
-       .log = log_,
-       .name_of = [this](NetnsId id) { return names_.DisplayName(id); },
-       .restore = [this](const SysctlPlace& place, uint64_t inode, const Values& current,
-                         const Values& back) { return Restore(place, inode, current, back); },
-       .home = home_,
-       .all_netns = all_netns,
-       .newborn = ValueInNewNetns});
+  RollbackEdges edges = SystemEdges(&files_, &names_, log_, home_, !scope_.empty());
+  edges.restore = [this](const SysctlPlace& place, uint64_t inode, const Values& current,
+                         const Values& back) { return Restore(place, inode, current, back); };
+  const Standings standings = journal_->standings();  // which changes as they go back
+  const RollbackResult result = bpftune::Rollback(standings, edges);
   auto removed = result.failed == 0 ? journal_->Remove() : Ok();
   if (!removed) log_->Error(removed.error().message());
 }

@@ -38,15 +38,50 @@ Result<std::vector<T>> ReadTable(std::span<const std::byte> bytes, const tuner_t
 }
 
 template <size_t N>
-Result<std::string> Text(const char (&text)[N], const std::string& what,
-                         bool may_be_empty = false) {
+Result<std::string> Text(const char (&text)[N], const std::string& what) {
   const char* end = std::find(text, text + N, '\0');
   if (end == text + N) return Error(what + ": text without an end");
-  if (end == text && !may_be_empty) return Error(what + ": no text");
+  if (end == text) return Error(what + ": no text");
   for (const char* c = text; c != end; ++c) {
     if (*c < ' ' || *c > '~') return Error(what + ": text with a character that is not ASCII");
   }
   return std::string(text, end);
+}
+
+// The texts of one record; status() says what is wrong with the first that is not right.
+class Texts {
+ public:
+  template <size_t N>
+  Texts(const char* record, const char (&name)[N]) : what_(record), name_(Take(Text(name, what_))) {
+    what_ += " '" + name_ + "'";
+  }
+
+  template <size_t N>
+  std::string Read(const char (&text)[N], const char* field) {
+    return Take(Text(text, what_ + ", " + field));
+  }
+
+  const std::string& what() const { return what_; }  // "tunable 'net.ipv4.tcp_rmem'"
+  const std::string& name() const { return name_; }
+  const Status& status() const { return status_; }
+
+ private:
+  std::string Take(const Result<std::string>& text) {
+    if (text) return *text;
+    if (status_) status_ = text.error();
+    return "";
+  }
+
+  Status status_ = Ok();
+  std::string what_;
+  std::string name_;
+};
+
+// Letters a to z, digits, and those of `more`.
+bool HasOnly(std::string_view text, std::string_view more) {
+  return std::ranges::all_of(text, [&](unsigned char c) {
+    return std::islower(c) || std::isdigit(c) || more.find(static_cast<char>(c)) != more.npos;
+  });
 }
 
 Status CheckSlots(const std::string& text, const std::string& what) {
@@ -68,123 +103,94 @@ bool IsSampledFile(std::string_view path) {
 }
 
 Result<Tunable> CheckTunable(const tuner_tunable& row) {
-  Tunable out;
-  auto name = Text(row.name, "tunable");
-  if (!name) return name.error();
-  const std::string what = "tunable '" + *name + "'";
-  auto labels = Text(row.labels, what + ", labels");
-  if (!labels) return labels.error();
-  auto set = Text(row.set, what + ", set");
-  if (!set) return set.error();
+  Texts texts("tunable", row.name);
+  Tunable out{.name = texts.name(),
+              .labels = texts.Read(row.labels, "labels"),
+              .set = texts.Read(row.set, "set"),
+              .values = row.values,
+              .per_netns = (row.flags & TUNABLE_PER_NETNS) != 0,
+              .on_sockets = (row.flags & TUNABLE_ON_SOCKETS) != 0,
+              .min = row.min,
+              .max = row.max};
+  const std::string& what = texts.what();
+  if (!texts.status()) return texts.status().error();
   if (row.flags & ~uint32_t{TUNABLE_PER_NETNS | TUNABLE_ON_SOCKETS}) {
     return Error(what + ": unknown flags");
   }
-  out.on_sockets = (row.flags & TUNABLE_ON_SOCKETS) != 0;
   if (out.on_sockets && (row.values != 0 || row.min != 0 || row.max != 0)) {
     return Error(what + ": set on sockets, so it can have no values and no bounds");
   }
-  if (!out.on_sockets && !IsNetSysctl(*name)) return Error(what + ": not a sysctl below net.");
+  if (!out.on_sockets && !IsNetSysctl(out.name)) return Error(what + ": not a sysctl below net.");
   if (!out.on_sockets && (row.values < 1 || row.values > TUNER_MAX_VALUES)) {
     return Error(what + ": " + std::to_string(row.values) + " values; 1 to 3 are possible");
   }
   if (row.min < 0 || row.min > row.max) return Error(what + ": bounds that contradict each other");
-  out.name = *name;
-  out.labels = *labels;
-  out.set = *set;
-  out.values = row.values;
-  out.per_netns = (row.flags & TUNABLE_PER_NETNS) != 0;
-  out.min = row.min;
-  out.max = row.max;
   return out;
 }
 
 Result<Scenario> CheckScenario(const tuner_scenario& row) {
-  Scenario out;
-  auto id = Text(row.id, "scenario");
-  if (!id) return id.error();
-  const std::string what = "scenario '" + *id + "'";
-  auto name = Text(row.name, what + ", name");
-  if (!name) return name.error();
-  auto description = Text(row.description, what + ", description");
-  if (!description) return description.error();
-  auto reason = Text(row.reason, what + ", reason");
-  if (!reason) return reason.error();
-  auto evidence = Text(row.evidence, what + ", evidence");
-  if (!evidence) return evidence.error();
-  auto slots = CheckSlots(*evidence, what);
-  if (!slots) return slots.error();
-  out.id = *id;
-  out.name = *name;
-  out.description = *description;
-  out.reason = *reason;
-  out.evidence = *evidence;
+  Texts texts("scenario", row.id);
+  Scenario out{.id = texts.name(),
+               .name = texts.Read(row.name, "name"),
+               .description = texts.Read(row.description, "description"),
+               .reason = texts.Read(row.reason, "reason"),
+               .evidence = texts.Read(row.evidence, "evidence")};
+  if (!texts.status()) return texts.status().error();
+  if (auto slots = CheckSlots(out.evidence, texts.what()); !slots) return slots.error();
   return out;
 }
 
 Result<Sample> CheckSample(const tuner_sample& row) {
-  Sample out;
-  auto source = Text(row.source, "sample");
-  if (!source) return source.error();
-  const std::string what = "sample '" + *source + "'";
-  auto field = Text(row.field, what + ", field");
-  if (!field) return field.error();
+  Texts texts("sample", row.source);
+  Sample out{
+      .source = texts.name(), .field = texts.Read(row.field, "field"), .every_ms = row.every_ms};
+  const std::string& what = texts.what();
+  if (!texts.status()) return texts.status().error();
   const bool known = row.kind >= SAMPLE_SYSCTL && row.kind <= SAMPLE_PAIRED;
   if (!known) return Error(what + ": unknown kind " + std::to_string(row.kind));
-  if (row.kind == SAMPLE_SYSCTL ? !IsNetSysctl(*source) : !IsSampledFile(*source)) {
+  out.kind = static_cast<tuner_sample_kind>(row.kind);
+  if (out.kind == SAMPLE_SYSCTL ? !IsNetSysctl(out.source) : !IsSampledFile(out.source)) {
     return Error(what +
                  ": neither a sysctl below net. nor a file of /proc/net/, nor /proc/meminfo");
   }
-  out.kind = static_cast<tuner_sample_kind>(row.kind);
-  out.source = *source;
-  out.field = *field;
-  out.every_ms = row.every_ms;
   return out;
 }
 
 Result<Hook> CheckHook(const tuner_hook& row) {
-  Hook out;
-  auto name = Text(row.name, "hook");
-  if (!name) return name.error();
-  const std::string what = "hook '" + *name + "'";
-  auto loss = Text(row.loss, what + ", loss");
-  if (!loss) return loss.error();
+  Texts texts("hook", row.name);
+  Hook out{.name = texts.name(),
+           .loss = texts.Read(row.loss, "loss"),
+           .required = (row.flags & HOOK_REQUIRED) != 0,
+           .at_start = (row.flags & HOOK_AT_START) != 0,
+           .period_ms = row.period_ms};
+  const std::string& what = texts.what();
+  if (!texts.status()) return texts.status().error();
   if (row.kind < HOOK_EVENT || row.kind > HOOK_VISIT) {
     return Error(what + ": unknown kind " + std::to_string(row.kind));
   }
+  out.kind = static_cast<tuner_hook_kind>(row.kind);
   if (row.flags & ~uint32_t{HOOK_REQUIRED | HOOK_AT_START}) return Error(what + ": unknown flags");
-  if ((row.flags & HOOK_AT_START) && row.kind != HOOK_VISIT) {
-    return Error(what + ": only visits run at start");
-  }
-  if ((row.kind == HOOK_PERIODIC) != (row.period_ms != 0)) {
+  if (out.at_start && out.kind != HOOK_VISIT) return Error(what + ": only visits run at start");
+  if ((out.kind == HOOK_PERIODIC) != (row.period_ms != 0)) {
     return Error(what + ": a period is for periodic hooks, and they need one");
   }
   if (row.period_ms != 0 && row.period_ms < 1000) {
     return Error(what + ": a period under 1000 ms");
   }
-  out.name = *name;
-  out.loss = *loss;
-  out.kind = static_cast<tuner_hook_kind>(row.kind);
-  out.required = (row.flags & HOOK_REQUIRED) != 0;
-  out.at_start = (row.flags & HOOK_AT_START) != 0;
-  out.period_ms = row.period_ms;
   return out;
 }
 
 Result<Strategy> CheckStrategy(const tuner_strategy& row) {
-  Strategy out;
-  auto name = Text(row.name, "strategy");
-  if (!name) return name.error();
-  const std::string what = "strategy '" + *name + "'";
-  auto description = Text(row.description, what + ", description");
-  if (!description) return description.error();
+  Texts texts("strategy", row.name);
+  Strategy out{.name = texts.name(),
+               .description = texts.Read(row.description, "description"),
+               .seconds = row.seconds,
+               .hooks = row.hooks};
+  if (!texts.status()) return texts.status().error();
   if (row.seconds < 1 || row.seconds > kLongestTrialSeconds) {
-    return Error(what + ": judged after " + std::to_string(row.seconds) + " s; 1 to " +
+    return Error(texts.what() + ": judged after " + std::to_string(row.seconds) + " s; 1 to " +
                  std::to_string(kLongestTrialSeconds) + " are possible");
   }
-  out.name = *name;
-  out.description = *description;
-  out.seconds = row.seconds;
-  out.hooks = row.hooks;
   return out;
 }
 
@@ -226,12 +232,12 @@ Result<tuner_header> CheckHeader(std::span<const std::byte> bytes) {
 Status CheckStrategyHooks(const Description& description) {
   const uint32_t known = (1U << description.hooks.size()) - 1;
   const auto& all = description.strategies;
-  for (size_t row = 0; row < all.size(); ++row) {
-    const std::string what = "strategy '" + all[row].name + "'";
-    if (all[row].hooks == 0) return Error(what + ": no hook belongs to it");
-    if (all[row].hooks & ~known) return Error(what + ": a hook that is not described");
-    for (size_t other = 0; other < row; ++other) {
-      if (all[other].name == all[row].name) return Error(what + " is there twice");
+  for (const Strategy& strategy : all) {
+    const std::string what = "strategy '" + strategy.name + "'";
+    if (strategy.hooks == 0) return Error(what + ": no hook belongs to it");
+    if (strategy.hooks & ~known) return Error(what + ": a hook that is not described");
+    if (&*std::ranges::find(all, strategy.name, &Strategy::name) != &strategy) {
+      return Error(what + " is there twice");
     }
   }
   return Ok();
@@ -239,19 +245,15 @@ Status CheckStrategyHooks(const Description& description) {
 
 Status LinkSets(Description* description) {
   auto& tunables = description->tunables;
-  for (size_t row = 0; row < tunables.size(); ++row) {
-    for (size_t first = 0; first <= row; ++first) {
-      if (first < row && tunables[first].name == tunables[row].name) {
-        return Error("tunable '" + tunables[row].name + "' is there twice");
-      }
+  for (Tunable& tunable : tunables) {
+    if (&*std::ranges::find(tunables, tunable.name, &Tunable::name) != &tunable) {
+      return Error("tunable '" + tunable.name + "' is there twice");
     }
-    const auto first = std::find_if(tunables.begin(), tunables.end(), [&](const Tunable& other) {
-      return other.set == tunables[row].set;
-    });
-    if (first->per_netns != tunables[row].per_netns) {
+    const auto first = std::ranges::find(tunables, tunable.set, &Tunable::set);
+    if (first->per_netns != tunable.per_netns) {
       return Error("set '" + first->set + "' mixes global and per-namespace tunables");
     }
-    tunables[row].set_row = static_cast<uint16_t>(first - tunables.begin());
+    tunable.set_row = static_cast<uint16_t>(first - tunables.begin());
   }
   return Ok();
 }
@@ -303,14 +305,17 @@ Status CheckLayout(const btf* types) {
   return Ok();
 }
 
-Status CheckPrograms(const bpf_object* object, const Description& description) {
-  for (const Hook& hook : description.hooks) {
-    bool found = false;
+// In the order of their source, which is the one of preference.
+Status FindPrograms(const bpf_object* object, Description* description) {
+  for (Hook& hook : description->hooks) {
     bpf_program* program = nullptr;
     bpf_object__for_each_program(program, object) {
-      found |= std::string_view(bpf_program__name(program)).starts_with(hook.name + "__");
+      const std::string name = bpf_program__name(program);
+      if (name.starts_with(hook.name + "__")) hook.programs.push_back(name);
     }
-    if (!found) return Error("hook '" + hook.name + "' has no program '" + hook.name + "__...'");
+    if (hook.programs.empty()) {
+      return Error("hook '" + hook.name + "' has no program '" + hook.name + "__...'");
+    }
   }
   return Ok();
 }
@@ -325,9 +330,7 @@ bool IsKnownSlot(std::string_view slot) {
 
 bool IsNetSysctl(std::string_view name) {
   return name.starts_with("net.") && name.find("..") == name.npos && name.back() != '.' &&
-         std::all_of(name.begin(), name.end(), [](unsigned char c) {
-           return std::islower(c) || std::isdigit(c) || c == '.' || c == '_' || c == '-';
-         });
+         HasOnly(name, "._-");
 }
 
 std::string SysctlPath(const std::string& name) {
@@ -342,9 +345,7 @@ Result<Description> ParseDescription(std::span<const std::byte> bytes) {
   if (!header) return header.error();
   auto name = Text(header->name, "name");
   if (!name) return name.error();
-  if (!std::all_of(name->begin(), name->end(), [](unsigned char c) {
-        return std::islower(c) || std::isdigit(c) || c == '_';
-      })) {
+  if (!HasOnly(*name, "_")) {
     return Error("name '" + *name + "': only a to z, 0 to 9 and _ are allowed");
   }
   out.name = *name;
@@ -381,7 +382,7 @@ Result<Description> ReadDescription(const bpf_object* object) {
   if (!out) return out.error();
   const btf* types = bpf_object__btf(object);
   if (!types) return Error("the object has no BTF; build it with clang -g");
-  for (const Status& step : {CheckLayout(types), CheckPrograms(object, *out)}) {
+  for (const Status& step : {CheckLayout(types), FindPrograms(object, &*out)}) {
     if (!step) return step.error().Within("'" + out->name + "'");
   }
   return out;

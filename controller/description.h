@@ -53,6 +53,7 @@ struct Hook {
   bool required = false;
   bool at_start = false;  // HOOK_VISIT: once in each namespace
   uint32_t period_ms = 0;
+  std::vector<std::string> programs = {};  // NAME__..., the preferred one first
 };
 
 struct Strategy {
@@ -77,7 +78,7 @@ struct Description {
 Result<Description> ParseDescription(std::span<const std::byte> bytes);
 
 // From an object that is open, not necessarily loaded. Checks too that the records in the object's
-// BTF have our field names at our offsets, and that each hook has a program.
+// BTF have our field names at our offsets, and that each hook has programs, which it lists.
 Result<Description> ReadDescription(const bpf_object* object);
 
 // The only slots a text may have. True for "tunable", "arg0" ...

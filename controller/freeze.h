@@ -15,17 +15,21 @@ class Freeze {
   // `directory` exists; `log` must outlive this.
   Freeze(const std::string& directory, LogSink* log);
 
-  // Is it there now? Says so in the log when that has changed since the last call.
+  // Is it there now? Says so in the log when that has changed since the last call. Where nothing
+  // has happened in the directory, one read().
   bool Check();
 
   // Becomes readable when a Check() may say something; -1 where the kernel has no inotify instance
-  // to spare: then it is said at the next request.
+  // to spare, or the directory has gone: then it is said at the next request.
   int fd() const { return events_.get(); }
 
  private:
+  bool MayHaveChanged();
+
   std::string path_;
   LogSink* log_;
   UniqueFd events_;
+  bool checked_ = false;  // ever
   bool frozen_ = false;
 };
 

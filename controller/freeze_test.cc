@@ -60,6 +60,27 @@ TEST_F(FreezeTest, WakesTheLoopWhenTheFileComesAndGoes) {
   EXPECT_TRUE(IsReadable(freeze.fd()));
 }
 
+TEST_F(FreezeTest, CountsInADirectoryThatHasTakenThePlaceOfTheOneItBeganWith) {
+  Freeze freeze(directory_, &log_);
+  EXPECT_FALSE(freeze.Check());
+  std::filesystem::remove_all(directory_);
+  std::filesystem::create_directory(directory_);
+  EXPECT_FALSE(freeze.Check());
+  std::ofstream(file_).close();
+  EXPECT_TRUE(freeze.Check());
+}
+
+TEST_F(FreezeTest, CountsInADirectoryThatHasTakenThePlaceOfOneMovedAway) {
+  Freeze freeze(directory_, &log_);
+  EXPECT_FALSE(freeze.Check());
+  const std::string aside = directory_ + ".aside";
+  std::filesystem::rename(directory_, aside);
+  std::filesystem::create_directory(directory_);
+  std::ofstream(file_).close();
+  EXPECT_TRUE(freeze.Check());
+  std::filesystem::remove_all(aside);
+}
+
 TEST_F(FreezeTest, FileThatIsThereAtTheStartCounts) {
   std::ofstream(file_).close();
   EXPECT_TRUE(Freeze(directory_, &log_).Check());

@@ -28,10 +28,6 @@ Status CheckRootOnly(const struct stat& found, const std::string& what) {
   return Ok();
 }
 
-bool IsObjectName(const std::string& name) {
-  return !name.starts_with(".") && name.ends_with(".bpf.o");
-}
-
 std::vector<std::string> NamesIn(int directory) {
   std::vector<std::string> out;
   const int fd = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -61,8 +57,7 @@ Result<UniqueFd> OpenTrustedDirectory(const std::string& path) {
     struct stat found = {};
     if (fstat(next.get(), &found) != 0)
       return Error::FromErrno("looking at '" + so_far.string() + "'");
-    auto trusted = CheckRootOnly(found, so_far);
-    if (!trusted) return trusted.error();
+    if (auto trusted = CheckRootOnly(found, so_far); !trusted) return trusted.error();
     directory = std::move(next);
   }
   return directory;
@@ -81,8 +76,7 @@ Result<ObjectFile> ReadTrustedObject(int directory, const std::string& directory
   struct stat found = {};
   if (fstat(fd.get(), &found) != 0) return Error::FromErrno("looking at '" + path + "'");
   if (!S_ISREG(found.st_mode)) return Error("'" + path + "' is not a regular file");
-  auto trusted = CheckRootOnly(found, path);
-  if (!trusted) return trusted.error();
+  if (auto trusted = CheckRootOnly(found, path); !trusted) return trusted.error();
   if (found.st_size > kLargest) {
     return Error("'" + path + "' has " + std::to_string(found.st_size) + " bytes; at most " +
                  std::to_string(kLargest) + " are read");

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note
 #include "controller/inherited.h"
 
-#include <bpf/bpf.h>
-
 namespace bpftune {
 namespace {
 
@@ -25,24 +23,6 @@ void YieldIfChanged(const Description& tuner, const state_key& key, const Applie
 }
 
 }  // namespace
-
-std::vector<state_key> StateKeys(int map) {
-  constexpr size_t kMost = size_t{2} * STATE_MAX_ENTRIES;
-  std::vector<state_key> out;
-  state_key key = {};
-  const state_key* last = nullptr;
-  while (out.size() < kMost && bpf_map_get_next_key(map, last, &key) == 0) {
-    out.push_back(key);
-    last = &key;
-  }
-  return out;
-}
-
-void DropEntries(int map, const std::function<bool(const state_key&)>& stays) {
-  for (const state_key& key : StateKeys(map)) {
-    if (!stays(key)) (void)bpf_map_delete_elem(map, &key);  // gone either way
-  }
-}
 
 void YieldWhatChanged(const Description& tuner, uint16_t number, const std::vector<state_key>& keys,
                       const Applier::Edges& edges, Applier* applier) {

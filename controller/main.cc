@@ -10,7 +10,8 @@
 #include "controller/daemon.h"
 #include "controller/log.h"
 #include "controller/options.h"
-#include "controller/undo_command.h"
+#include "controller/support.h"
+#include "controller/undo/undo_command.h"
 
 namespace bpftune {
 namespace {
@@ -22,13 +23,8 @@ std::unique_ptr<LogSink> MakeLog(const Options& options) {
   return std::make_unique<SyslogLog>(most);
 }
 
-void SayWhatIsLost(const Daemon& daemon, LogSink* log) {
-  bool header = true;
-  for (const std::string& line : daemon.SupportTable()) {
-    const bool lost = line.find(" - ") != line.npos || line.starts_with("not loaded");
-    if (!header && lost) log->Warning(line + ", continuing without it");
-    header = false;
-  }
+void SayEach(const std::vector<std::string>& lines, LogSink* log) {
+  for (const std::string& line : lines) log->Notice(line);
 }
 
 int Main(const std::vector<std::string>& arguments) {
@@ -49,15 +45,16 @@ int Main(const std::vector<std::string>& arguments) {
     }
     return 1;
   }
-  for (const std::string& line : (*daemon)->Support()) log->Notice(line);
+  const TunerSet& tuners = (*daemon)->tuners();
+  SayEach(SupportLines(tuners, ProbeNetnsIdKind()), log.get());
   if (options.support) {
-    for (const std::string& line : (*daemon)->SupportTable()) log->Notice(line);
+    SayEach(HookTable(tuners), log.get());
     return 0;
   }
-  SayWhatIsLost(**daemon, log.get());
+  for (const std::string& lost : Losses(tuners)) log->Warning(lost + ", continuing without it");
   if (options.dry_run) log->Notice("this is a dry run: all is decided and said, nothing written");
   auto ran = (*daemon)->Run();
-  for (const std::string& line : (*daemon)->SummaryLines()) log->Notice(line);
+  SayEach((*daemon)->SummaryLines(), log.get());
   if (options.rollback) (*daemon)->Rollback();
   if (!ran) log->Error(ran.error().message());
   return ran ? 0 : 1;

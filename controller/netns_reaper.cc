@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "controller/event_sources.h"
-#include "controller/inherited.h"
+#include "controller/shared_maps.h"
 
 namespace bpftune {
 namespace {
@@ -50,8 +50,7 @@ Result<size_t> NetnsReaper::Run() const {
   if (bpf_map_update_elem(edges_.alive, &first, set.get(), BPF_ANY) != 0) {
     return Error::FromErrno("clearing the list of namespaces");
   }
-  auto walked = edges_.walk();
-  if (!walked) return walked.error();
+  if (auto walked = edges_.walk(); !walked) return walked.error();
   if (bpf_map_lookup_elem(edges_.alive, &first, set.get()) != 0) {
     return Error::FromErrno("reading the list of namespaces");
   }

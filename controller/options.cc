@@ -2,7 +2,6 @@
 #include "controller/options.h"
 
 #include <CLI/CLI.hpp>
-#include <algorithm>
 #include <filesystem>
 #include <sstream>
 
@@ -30,8 +29,6 @@ ParsedOptions ParseOptions(const std::vector<std::string>& arguments) {
   options.pin_dir = "/sys/fs/bpf/bpftune";
   options.changes_per_minute = kMostChangesPerMinute;
   bool version = false;
-  std::vector<std::string> without;
-  std::vector<std::string> enable;
 
   CLI::App app(
       "Tunes the Linux network stack while it runs: watches and decides in BPF, changes a "
@@ -59,7 +56,7 @@ ParsedOptions ParseOptions(const std::vector<std::string>& arguments) {
                  "more than once, global tunables are left alone then")
       ->check(CLI::ExistingPath);
   app.add_option(
-      "--without-hook", without,
+      "--without-hook", options.without_hook,
       "do not use this program (a name from the table of -S); may be given more than once");
   app.add_option("--changes-per-minute", options.changes_per_minute,
                  "most changes of one tunable in one namespace within a minute")
@@ -70,7 +67,7 @@ ParsedOptions ParseOptions(const std::vector<std::string>& arguments) {
       "directory of further tuners, loaded and unloaded as their files come and go; only "
       "root may write in it or above it; may be given more than once");
   app.add_option(
-      "--enable", enable,
+      "--enable", options.enable,
       "let this tuner of --objects (a name) change values, not only observe; may be given "
       "more than once");
   app.add_option("--run-dir", options.run_dir, "directory for what it must not forget")
@@ -97,8 +94,6 @@ ParsedOptions ParseOptions(const std::vector<std::string>& arguments) {
     out.leave = true;
     out.text = std::string(kVersion) + "\n";
   }
-  options.without_hook = {without.begin(), without.end()};
-  options.enable = {enable.begin(), enable.end()};
   return out;
 }
 

@@ -9,6 +9,7 @@
 #include <sstream>
 
 #include "bpf/common/state_abi.h"
+#include "controller/event_sources.h"
 #include "controller/unique_fd.h"
 
 namespace bpftune {
@@ -116,7 +117,7 @@ void Sampler::Remove(uint16_t tuner) {
 void Sampler::Refresh(uint16_t tuner, uint64_t now_ns) {
   for (Entry& entry : entries_) {
     if (entry.tuner != tuner || now_ns < entry.due_ns) continue;
-    entry.due_ns = now_ns + uint64_t{entry.sample.every_ms} * 1'000'000;
+    entry.due_ns = now_ns + entry.sample.every_ms * kNsPerMs;
     const auto text = ReadFile(entry.path);
     const auto value =
         text ? FindSample(entry.sample.kind, *text, entry.sample.field) : std::nullopt;

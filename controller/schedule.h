@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "bpf/common/state_abi.h"
+#include "controller/event_sources.h"
 
 namespace bpftune {
 
@@ -34,8 +35,6 @@ class PulseSchedule {
   std::optional<uint64_t> due_ns() const { return due_ns_; }
 
  private:
-  static constexpr uint64_t kNsPerMs = 1'000'000;
-
   uint64_t least_pause_ns() const { return std::max(BEAT_MIN_MS * kNsPerMs, 100 * duration_ns_); }
 
   uint64_t last_ns_ = 0;

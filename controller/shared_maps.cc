@@ -4,10 +4,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
-#include <iterator>
-
 #include "bpf/common/request_abi.h"
-#include "bpf/common/state_abi.h"
 
 namespace bpftune {
 namespace {
@@ -86,6 +83,24 @@ Status SharedMaps::GiveTo(bpf_object* object) const {
     if (err) return Error(err, std::string("sharing map '") + shared.name + "'");
   }
   return Ok();
+}
+
+std::vector<state_key> StateKeys(int map) {
+  constexpr size_t kMost = size_t{2} * STATE_MAX_ENTRIES;
+  std::vector<state_key> out;
+  state_key key = {};
+  const state_key* last = nullptr;
+  while (out.size() < kMost && bpf_map_get_next_key(map, last, &key) == 0) {
+    out.push_back(key);
+    last = &key;
+  }
+  return out;
+}
+
+void DropEntries(int map, const std::function<bool(const state_key&)>& stays) {
+  for (const state_key& key : StateKeys(map)) {
+    if (!stays(key)) (void)bpf_map_delete_elem(map, &key);  // gone either way
+  }
 }
 
 }  // namespace bpftune

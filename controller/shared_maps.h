@@ -4,11 +4,13 @@
 // The maps that all tuners share (bpf/common/state_abi.h). Made here once and given to every
 // object before it is loaded.
 
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
 
-#include "controller/pins.h"
+#include "bpf/common/state_abi.h"
+#include "controller/kept/pins.h"
 #include "controller/result.h"
 #include "controller/unique_fd.h"
 
@@ -33,5 +35,12 @@ class SharedMaps {
  private:
   std::map<std::string, UniqueFd> maps_;
 };
+
+// The keys of a map whose key is a state_key. An entry that goes meanwhile makes the kernel begin
+// again: then some are there twice, and there is a limit to that.
+std::vector<state_key> StateKeys(int map);
+
+// Removes from a map the entries that do not `stay`.
+void DropEntries(int map, const std::function<bool(const state_key&)>& stays);
 
 }  // namespace bpftune

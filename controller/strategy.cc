@@ -3,10 +3,10 @@
 
 #include <bpf/bpf.h>
 
+#include "controller/event_sources.h"
+
 namespace bpftune {
 namespace {
-
-constexpr uint64_t kNsPerSecond = 1'000'000'000;
 
 std::string ScoreText(const std::optional<int64_t>& score) {
   return score ? std::to_string(*score) : "none";
@@ -37,31 +37,30 @@ void StrategyClock::Start(Tuner* tuner, const SharedMaps* maps, LogSink* log, ui
     const std::string why_not = tuner->WhyNot(row);
     if (!why_not.empty()) LeaveOut(row, why_not);
   }
-  const size_t none = records_.size();
-  for (size_t row = ChooseStrategy(records_, now_).value_or(none); row != none;
-       row = ChooseStrategy(records_, now_).value_or(none)) {
-    if (Follow(row, now_ns)) return;
-  }
+  (void)FollowBest(now_ns);
 }
 
 bool StrategyClock::Check(uint64_t now_ns) {
   if (!due_ns_ || *due_ns_ > now_ns) return false;
-  records_[now_].tried = true;
   ReadScores();
+  if (records_[now_].judged == judged_before_) return false;
+  records_[now_].tried = true;
   const size_t before = now_;
-  const size_t none = records_.size();
-  for (size_t row = ChooseStrategy(records_, now_).value_or(none); row != none;
-       row = ChooseStrategy(records_, now_).value_or(none)) {
-    const std::string why = WhyNow(row);
-    if (!Follow(row, now_ns)) continue;
-    if (row == before) return false;
-    log_->Notice("tuner '" + tuner_->description().name + "' changes its strategy from '" +
-                 strategy(before).name + "' to '" + strategy(row).name + "' (" +
-                 strategy(row).description + "): " + why);
-    return true;
-  }
-  due_ns_.reset();
-  return false;
+  if (!FollowBest(now_ns) || now_ == before) return false;
+  log_->Notice("tuner '" + tuner_->description().name + "' changes its strategy from '" +
+               strategy(before).name + "' to '" + strategy(now_).name + "' (" +
+               strategy(now_).description + "): " + WhyChosenOver(before));
+  return true;
+}
+
+// The best of those that work. False: none does, and nothing is due any more.
+bool StrategyClock::FollowBest(uint64_t now_ns) {
+  std::optional<size_t> best;
+  do {
+    best = ChooseStrategy(records_, now_);
+  } while (best && !Follow(*best, now_ns));
+  if (!best) due_ns_.reset();
+  return best.has_value();
 }
 
 void StrategyClock::ReadScores() {
@@ -72,6 +71,7 @@ void StrategyClock::ReadScores() {
       continue;
     }
     records_[row].score = found.value;
+    records_[row].judged = found.judged;
   }
 }
 
@@ -83,12 +83,13 @@ bool StrategyClock::Follow(size_t row, uint64_t now_ns) {
     return false;
   }
   now_ = row;
+  judged_before_ = records_[row].judged;
   due_ns_ = now_ns + strategy(row).seconds * kNsPerSecond;
   const uint32_t key = tuner_->id();
   const active_strategy active = {
       .row = static_cast<uint32_t>(row), .reserved = 0, .since_ns = now_ns};
-  (void)bpf_map_update_elem(maps_->fd(MAP_ACTIVE), &key, &active,
-                            BPF_ANY);  // an array: cannot fail
+  // An array: cannot fail.
+  (void)bpf_map_update_elem(maps_->fd(MAP_ACTIVE), &key, &active, BPF_ANY);
   return true;
 }
 
@@ -98,10 +99,10 @@ void StrategyClock::LeaveOut(size_t row, const std::string& why) {
                 "' is left out: " + why + ", continuing without it");
 }
 
-std::string StrategyClock::WhyNow(size_t row) const {
-  if (!records_[row].tried) return "it has not been tried yet";
-  return "its score is the highest, " + ScoreText(records_[row].score) + " against " +
-         ScoreText(records_[now_].score);
+std::string StrategyClock::WhyChosenOver(size_t before) const {
+  if (!records_[now_].tried) return "it has not been tried yet";
+  return "its score is the highest, " + ScoreText(records_[now_].score) + " against " +
+         ScoreText(records_[before].score);
 }
 
 }  // namespace bpftune

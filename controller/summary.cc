@@ -10,7 +10,7 @@ void Summary::Count(const SysctlPlace& place, const Decision& decision) {
     return;
   }
   Occurrence& row = occurrences_[key];
-  row.text = "scenario '" + decision.scenario->name + "' occurred ";
+  row.scenario = decision.scenario->name;
   row.rest = "for tunable '" + decision.tunable->name + "' in " + decision.netns + ". " +
              decision.scenario->description;
   ++row.times;
@@ -40,7 +40,8 @@ std::vector<std::string> Summary::Lines() const {
   std::vector<std::string> out;
   out.reserve(occurrences_.size() + changes_.size() + refusals_.size() + 1);
   for (const auto& [key, row] : occurrences_) {
-    out.push_back("Summary: " + row.text + std::to_string(row.times) + " times " + row.rest);
+    out.push_back("Summary: scenario '" + row.scenario + "' occurred " + std::to_string(row.times) +
+                  " times " + row.rest);
   }
   for (const auto& [place, row] : changes_) {
     const std::string where = row.netns == "global ns" ? "" : " in " + row.netns;

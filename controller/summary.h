@@ -30,8 +30,8 @@ class Summary {
 
  private:
   struct Occurrence {
-    std::string text;  // from "scenario '...'" on, with %d where the number goes
-    std::string rest;
+    std::string scenario;
+    std::string rest;  // what, where, why
     uint64_t times = 0;
   };
   struct Change {

@@ -2,6 +2,7 @@
 #include "controller/support.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace bpftune {
 namespace {
@@ -11,14 +12,16 @@ std::string Padded(std::string text, size_t width) {
   return text;
 }
 
+std::string NotLoaded(const LostTuner& lost) {
+  return "not loaded: " + lost.file + ": " + lost.why;
+}
+
 }  // namespace
 
-std::vector<std::string> SupportLines(const std::vector<std::unique_ptr<Tuner>>& tuners,
-                                      const std::vector<LostTuner>& lost, NetnsIdKind kind) {
+std::vector<std::string> SupportLines(const TunerSet& tuners, NetnsIdKind kind) {
   const bool fully =
-      lost.empty() && std::all_of(tuners.begin(), tuners.end(), [](const auto& tuner) {
-        return std::all_of(tuner->hooks().begin(), tuner->hooks().end(),
-                           [](const HookState& state) { return state.preferred; });
+      tuners.lost().empty() && std::ranges::all_of(tuners.tuners(), [](const auto& tuner) {
+        return std::ranges::all_of(tuner->hooks(), &HookState::preferred);
       });
   return {fully ? "bpftune works fully" : "bpftune works in legacy mode",
           kind == NetnsIdKind::kCookie
@@ -27,22 +30,36 @@ std::vector<std::string> SupportLines(const std::vector<std::unique_ptr<Tuner>>&
                 "apart by inode number"};
 }
 
-std::vector<std::string> HookTable(const std::vector<std::unique_ptr<Tuner>>& tuners,
-                                   const std::vector<LostTuner>& lost) {
+std::vector<std::string> HookTable(const TunerSet& tuners) {
   std::vector<std::string> out = {Padded("tuner", 14) + Padded("hook", 10) + "runs as"};
-  for (const auto& tuner : tuners) {
+  for (const auto& tuner : tuners.tuners()) {
     for (const HookState& state : tuner->hooks()) {
-      std::string line = Padded(tuner->description().name, 14) + Padded(state.hook.name, 10);
-      if (!state.program.empty()) {
-        line += state.program;
-        if (!state.preferred) line += " (" + state.why_not + ")";
-      } else {
-        line += "- " + state.hook.loss + " (" + state.why_not + ")";
-      }
-      out.push_back(line);
+      const bool lost = state.program.empty();
+      out.push_back(Padded(tuner->description().name, 14) + Padded(state.hook.name, 10) +
+                    (lost ? "- " + state.hook.loss : state.program) +
+                    (state.preferred ? "" : " (" + state.why_not + ")"));
     }
   }
-  for (const LostTuner& tuner : lost) out.push_back("not loaded: " + tuner.file + ": " + tuner.why);
+  for (const LostTuner& lost : tuners.lost()) out.push_back(NotLoaded(lost));
+  return out;
+}
+
+std::vector<std::string> Losses(const Tuner& tuner) {
+  std::vector<std::string> out;
+  for (const HookState& state : tuner.hooks()) {
+    if (!state.program.empty()) continue;
+    out.push_back("tuner '" + tuner.description().name + "', hook '" + state.hook.name +
+                  "': " + state.hook.loss + " (" + state.why_not + ")");
+  }
+  return out;
+}
+
+std::vector<std::string> Losses(const TunerSet& tuners) {
+  std::vector<std::string> out;
+  for (const auto& tuner : tuners.tuners()) {
+    for (std::string& line : Losses(*tuner)) out.push_back(std::move(line));
+  }
+  for (const LostTuner& lost : tuners.lost()) out.push_back(NotLoaded(lost));
   return out;
 }
 

@@ -3,29 +3,23 @@
 
 // What works on this system, in words: the known lines that scripts look for, then each hook.
 
-#include <memory>
 #include <string>
 #include <vector>
 
-#include "controller/result.h"
-#include "controller/tuner.h"
+#include "controller/tuner_set.h"
 #include "netns/netns_id.h"
 
 namespace bpftune {
 
-// A tuner that could not be loaded, and why.
-struct LostTuner {
-  std::string file;
-  std::string why;
-};
-
 // "bpftune works fully" when every hook of every tuner runs by its preferred means, otherwise
 // "bpftune works in legacy mode"; then whether each namespace can be told apart for certain.
-std::vector<std::string> SupportLines(const std::vector<std::unique_ptr<Tuner>>& tuners,
-                                      const std::vector<LostTuner>& lost, NetnsIdKind kind);
+std::vector<std::string> SupportLines(const TunerSet& tuners, NetnsIdKind kind);
 
 // One line a hook: tuner, hook, program in use; and what is lost where none works.
-std::vector<std::string> HookTable(const std::vector<std::unique_ptr<Tuner>>& tuners,
-                                   const std::vector<LostTuner>& lost);
+std::vector<std::string> HookTable(const TunerSet& tuners);
+
+// What does not work, a line each: of one tuner; of all, and those that are not loaded.
+std::vector<std::string> Losses(const Tuner& tuner);
+std::vector<std::string> Losses(const TunerSet& tuners);
 
 }  // namespace bpftune

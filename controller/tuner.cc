@@ -5,27 +5,14 @@
 #include <bpf/btf.h>
 
 #include <algorithm>
-#include <map>
+#include <set>
 #include <string_view>
 
 namespace bpftune {
 namespace {
 
-// Which program serves each hook; no entry: none does.
-using Choice = std::map<std::string, std::string>;
-
-std::vector<std::string> Programs(const bpf_object* object) {
-  std::vector<std::string> out;
-  bpf_program* program = nullptr;
-  bpf_object__for_each_program(program, object) out.emplace_back(bpf_program__name(program));
-  return out;
-}
-
-std::vector<std::string> Alternatives(const bpf_object* object, const std::string& hook) {
-  std::vector<std::string> out = Programs(object);
-  std::erase_if(out, [&](const std::string& name) { return !name.starts_with(hook + "__"); });
-  return out;
-}
+// Which program serves each hook of the description; empty: none does.
+using Choice = std::vector<std::string>;
 
 // The last line before the verifier's statistics: its verdict.
 std::string LastWords(const std::vector<std::string>& lines) {
@@ -38,82 +25,70 @@ std::string LastWords(const std::vector<std::string>& lines) {
   return verdict;
 }
 
-// Opens the object anew with just these programs, ready to load: libbpf cannot retry a load.
-class Preparer {
- public:
-  Preparer(const ObjectFile& file, uint16_t id, const Description& description,
-           const SharedMaps& maps, const KeptMaps& kept, const TunerFacts& facts)
-      : file_(file), id_(id), description_(description), maps_(maps), kept_(kept), facts_(facts) {}
+// What an object is loaded with. Load() opens it anew, with just the chosen programs: libbpf cannot
+// retry a load.
+struct Recipe {
+  const ObjectFile& file;
+  const uint16_t id;
+  const Description& description;
+  const SharedMaps& maps;
+  const KeptMaps& kept;
+  const TunerFacts& facts;
 
   Result<BpfObjectPtr> Load(const Choice& choice) const {
-    auto object = OpenObject(file_);
+    auto object = OpenObject(file);
     if (!object) return object;
     bpf_program* program = nullptr;
     bpf_object__for_each_program(program, object->get()) {
-      const std::string name = bpf_program__name(program);
-      const bool chosen = std::any_of(choice.begin(), choice.end(),
-                                      [&](const auto& entry) { return entry.second == name; });
+      const bool chosen = std::ranges::find(choice, bpf_program__name(program)) != choice.end();
       bpf_program__set_autoload(program, chosen);
     }
-    auto told = Tell(object->get(), choice);
-    if (!told) return told.error();
-    for (const Status& given : {maps_.GiveTo(object->get()), kept_.GiveTo(object->get())}) {
-      if (!given) return given.error();
+    for (const Status& step :
+         {Tell(object->get(), choice), maps.GiveTo(object->get()), kept.GiveTo(object->get())}) {
+      if (!step) return step.error();
     }
     (void)TakeLibbpfMessages();
     const int err = bpf_object__load(object->get());
     if (err) {
       const std::vector<std::string> lines = TakeLibbpfMessages();
-      for (const std::string& line : lines) facts_.log->Debug(line);
+      for (const std::string& line : lines) facts.log->Debug(line);
       const std::string words = LastWords(lines);
       return Error(err, "loading" + (words.empty() ? "" : " (" + words + ")"));
     }
     return object;
   }
 
- private:
   // The facts, and which hooks run by their first alternative.
   Status Tell(bpf_object* object, const Choice& choice) const {
     uint32_t hooks = 0;
-    for (size_t row = 0; row < description_.hooks.size(); ++row) {
-      const std::string& hook = description_.hooks[row].name;
-      const auto chosen = choice.find(hook);
-      const bool preferred =
-          chosen != choice.end() && chosen->second == Alternatives(object, hook).front();
-      if (preferred) hooks |= 1U << row;
+    for (size_t row = 0; row < choice.size(); ++row) {
+      if (choice[row] == description.hooks[row].programs.front()) hooks |= 1U << row;
     }
     uint16_t set_rows[TUNER_MAX_TUNABLES] = {};
-    for (size_t row = 0; row < description_.tunables.size(); ++row) {
-      set_rows[row] = description_.tunables[row].set_row;
+    for (size_t row = 0; row < description.tunables.size(); ++row) {
+      set_rows[row] = description.tunables[row].set_row;
     }
     for (const Status& step : {
-             SetRodata(object, "tuner_id", &id_, sizeof(id_)),
+             SetRodata(object, "tuner_id", &id, sizeof(id)),
              SetRodata(object, "tuner_set_row", set_rows, sizeof(set_rows)),
              SetRodata(object, "tuner_hooks", &hooks, sizeof(hooks)),
-             SetRodata(object, "tuner_netns_by_inode", &facts_.netns_by_inode, sizeof(bool)),
-             SetRodata(object, "tuner_confined", &facts_.confined, sizeof(bool)),
-             SetRodata(object, "tuner_page_bytes", &facts_.page_bytes, sizeof(facts_.page_bytes)),
+             SetRodata(object, "tuner_netns_by_inode", &facts.netns_by_inode, sizeof(bool)),
+             SetRodata(object, "tuner_confined", &facts.confined, sizeof(bool)),
+             SetRodata(object, "tuner_page_bytes", &facts.page_bytes, sizeof(facts.page_bytes)),
          }) {
       if (!step) return step.error();
     }
     return Ok();
   }
-
-  const ObjectFile& file_;
-  uint16_t id_;
-  const Description& description_;
-  const SharedMaps& maps_;
-  const KeptMaps& kept_;
-  const TunerFacts& facts_;
 };
 
 // A closed list; what is not in it is refused rather than attached by guess. A program that walks a
 // map is named after it: <hook>__<map>.
-Result<BpfLinkPtr> Attach(bpf_object* object, bpf_program* program, const std::string& hook,
-                          int cgroup_fd) {
+Result<BpfLinkPtr> Attach(bpf_object* object, const HookState& state, int cgroup_fd) {
+  bpf_program* program = bpf_object__find_program_by_name(object, state.program.c_str());
+  if (!program) return Error("hook '" + state.hook.name + "' has no program that works");
   const std::string_view section = bpf_program__section_name(program);
-  const std::string name = bpf_program__name(program);
-  const std::string map_name = name.substr(hook.size() + 2);
+  const std::string map_name = state.program.substr(state.hook.name.size() + 2);
   BpfLinkPtr link;
   if (section == "sockops" || section == "cgroup/sysctl") {
     if (cgroup_fd < 0) return Error("there is no cgroup v2 to attach to");
@@ -134,93 +109,83 @@ Result<BpfLinkPtr> Attach(bpf_object* object, bpf_program* program, const std::s
   } else {
     return Error("section '" + std::string(section) + "' is not one that bpftune attaches");
   }
-  if (!link) return Error::FromErrno("attaching '" + name + "'");
+  if (!link) return Error::FromErrno("attaching '" + state.program + "'");
   return link;
 }
 
 // The search for a set of programs, one a hook, that load and attach together.
-class Chooser {
+class Search {
  public:
-  Chooser(const bpf_object* object, const Description& description, const TunerFacts& facts)
-      : description_(description) {
+  Search(const Description& description, const std::set<std::string>& without) {
     for (const Hook& hook : description.hooks) {
-      auto& programs = left_[hook.name] = Alternatives(object, hook.name);
-      if (!programs.empty()) preferred_[hook.name] = programs.front();
-      for (const std::string& name : programs) {
-        if (facts.without.contains(name))
-          why_not_[hook.name] = name + ": switched off with --without-hook";
+      HookState& state = states_.emplace_back(HookState{hook, "", false, ""});
+      auto& left = left_.emplace_back();
+      for (const std::string& name : hook.programs) {
+        if (!without.contains(name)) {
+          left.push_back(name);
+        } else {
+          state.why_not = name + ": switched off with --without-hook";
+        }
       }
-      std::erase_if(programs,
-                    [&](const std::string& name) { return facts.without.contains(name); });
+      TakeFirst(states_.size() - 1);
     }
   }
 
-  // The first alternative left of each hook; none for a hook that has none left.
+  // How it stands: of each hook the first alternative that is left, if one is.
+  const std::vector<HookState>& states() const { return states_; }
+
   Choice choice() const {
     Choice out;
-    for (const auto& [hook, programs] : left_) {
-      if (!programs.empty()) out[hook] = programs.front();
-    }
+    for (const HookState& state : states_) out.push_back(state.program);
     return out;
   }
 
-  // The first alternative left of this hook has failed. Each call uses one up, so a search ends.
-  void Reject(const std::string& hook, const Error& error) {
-    auto& programs = left_.at(hook);
-    why_not_[hook] = programs.front() + ": " + error.message();
-    programs.erase(programs.begin());
+  // What this hook would run by has failed. Each call uses one up, so a search ends.
+  void Reject(size_t row, const Error& error) {
+    states_[row].why_not = states_[row].program + ": " + error.message();
+    left_[row].erase(left_[row].begin());
+    TakeFirst(row);
   }
 
   // One program spoils the load of all: finds out which, by loading each alone. False: none does.
-  bool RejectWhatDoesNotLoad(const Preparer& preparer) {
+  bool RejectWhatDoesNotLoad(const Recipe& recipe) {
     bool found = false;
-    for (auto& [hook, programs] : left_) {
-      while (!programs.empty()) {
-        auto alone = preparer.Load({{hook, programs.front()}});
-        if (alone) break;
-        Reject(hook, alone.error());
+    for (size_t row = 0; row < states_.size(); ++row) {
+      while (!states_[row].program.empty()) {
+        Choice alone(states_.size());
+        alone[row] = states_[row].program;
+        auto loaded = recipe.Load(alone);
+        if (loaded) break;
+        Reject(row, loaded.error());
         found = true;
       }
     }
     return found;
   }
 
-  std::vector<HookState> States() const {
-    std::vector<HookState> out;
-    const Choice chosen = choice();
-    for (const Hook& hook : description_.hooks) {
-      HookState state{hook, "", false, ""};
-      if (chosen.contains(hook.name)) {
-        state.program = chosen.at(hook.name);
-        state.preferred = state.program == preferred_.at(hook.name);
-      }
-      if (why_not_.contains(hook.name)) state.why_not = why_not_.at(hook.name);
-      out.push_back(std::move(state));
-    }
-    return out;
+ private:
+  void TakeFirst(size_t row) {
+    HookState& state = states_[row];
+    state.program = left_[row].empty() ? "" : left_[row].front();
+    state.preferred = state.program == state.hook.programs.front();
   }
 
- private:
-  const Description& description_;
-  std::map<std::string, std::vector<std::string>> left_;  // by hook, in order of preference
-  std::map<std::string, std::string> preferred_;
-  std::map<std::string, std::string> why_not_;
+  // Beside the hooks of the description.
+  std::vector<HookState> states_;
+  std::vector<std::vector<std::string>> left_;  // in order of preference
 };
 
 // Attaches what was chosen, beside the hooks of the description. False: one did not attach, and has
 // been rejected.
-bool AttachAll(bpf_object* object, const Description& description, const TunerFacts& facts,
-               Chooser* chooser, std::vector<BpfLinkPtr>* links) {
-  const Choice choice = chooser->choice();
+bool AttachAll(bpf_object* object, int cgroup_fd, Search* search, std::vector<BpfLinkPtr>* links) {
   links->clear();
-  links->resize(description.hooks.size());
-  for (size_t row = 0; row < description.hooks.size(); ++row) {
-    const auto chosen = choice.find(description.hooks[row].name);
-    if (chosen == choice.end()) continue;
-    bpf_program* program = bpf_object__find_program_by_name(object, chosen->second.c_str());
-    auto link = Attach(object, program, chosen->first, facts.cgroup_fd);
+  links->resize(search->states().size());
+  for (size_t row = 0; row < links->size(); ++row) {
+    const HookState& state = search->states()[row];
+    if (state.program.empty()) continue;
+    auto link = Attach(object, state, cgroup_fd);
     if (!link) {
-      chooser->Reject(chosen->first, link.error());
+      search->Reject(row, link.error());
       links->clear();
       return false;
     }
@@ -275,31 +240,25 @@ Result<Tuner> Tuner::Load(const ObjectFile& file, Description description, uint1
   if (!kept) return kept.error().Within("'" + file.path + "'");
   tuner.kept_ = std::move(*kept);
   tuner.state_maps_ = NamesOfStateMaps(opened->get());
-  const Preparer preparer(file, id, tuner.description_, maps, tuner.kept_, facts);
-  Chooser chooser(opened->get(), tuner.description_, facts);
   opened->reset();
+  const Recipe recipe{file, id, tuner.description_, maps, tuner.kept_, facts};
+  Search search(tuner.description_, facts.without);
   // Usually the first choice of every hook works, and this loads once.
   for (;;) {
-    auto loaded = preparer.Load(chooser.choice());
-    if (!loaded && !chooser.RejectWhatDoesNotLoad(preparer)) {
+    auto loaded = recipe.Load(search.choice());
+    if (!loaded && !search.RejectWhatDoesNotLoad(recipe)) {
       return loaded.error().Within("tuner '" + tuner.description_.name + "'");
     }
     if (!loaded) continue;
-    if (!AttachAll(loaded->get(), tuner.description_, facts, &chooser, &tuner.links_)) continue;
+    if (!AttachAll(loaded->get(), facts.cgroup_fd, &search, &tuner.links_)) continue;
     tuner.object_ = std::move(*loaded);
     break;
   }
-  tuner.states_ = chooser.States();
+  tuner.states_ = search.states();
   auto complete = CheckRequired(tuner.description_, tuner.states_);
   if (!complete) return complete.error();
   tuner.kept_.Keep(tuner.object_.get(), pins);
   return tuner;
-}
-
-Result<std::vector<std::string>> Tuner::ProgramsOf(const ObjectFile& file) {
-  auto object = OpenObject(file);
-  if (!object) return object.error();
-  return Programs(object->get());
 }
 
 std::string Tuner::WhyNot(size_t strategy) const {
@@ -322,12 +281,11 @@ Status Tuner::Use(size_t strategy) {
   for (size_t row = 0; row < states_.size(); ++row) {
     HookState& state = states_[row];
     if (!(wanted & (1U << row)) || links_[row]) continue;
-    bpf_program* program = bpf_object__find_program_by_name(object_.get(), state.program.c_str());
-    if (!program) return Error("hook '" + state.hook.name + "' has no program that works");
-    auto link = Attach(object_.get(), program, state.hook.name, cgroup_fd_);
+    auto link = Attach(object_.get(), state, cgroup_fd_);
     if (!link) {
       state.why_not = state.program + ": " + link.error().message();
       state.program.clear();
+      state.preferred = false;
       return link.error();
     }
     links_[row] = std::move(*link);

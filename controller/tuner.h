@@ -11,7 +11,7 @@
 
 #include "controller/bpf_handles.h"
 #include "controller/description.h"
-#include "controller/kept_maps.h"
+#include "controller/kept/kept_maps.h"
 #include "controller/log.h"
 #include "controller/result.h"
 #include "controller/shared_maps.h"
@@ -46,9 +46,6 @@ class Tuner {
   // attached then, which shows that they can be; Use() leaves those of one.
   static Result<Tuner> Load(const ObjectFile& file, Description description, uint16_t id,
                             const SharedMaps& maps, Pins* pins, const TunerFacts& facts);
-
-  // The names of all programs of an object.
-  static Result<std::vector<std::string>> ProgramsOf(const ObjectFile& file);
 
   uint16_t id() const { return id_; }
   const Description& description() const { return description_; }

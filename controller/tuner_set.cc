@@ -9,8 +9,7 @@
 #include <utility>
 
 #include "bpf/common/state_abi.h"
-#include "controller/inherited.h"
-#include "controller/layout.h"
+#include "controller/kept/layout.h"
 
 namespace bpftune {
 namespace {
@@ -20,9 +19,9 @@ Result<std::vector<std::string>> ObjectsIn(const std::string& directory) {
   std::error_code err;
   std::vector<std::string> out;
   for (const auto& entry : std::filesystem::directory_iterator(directory, err)) {
-    const std::string name = entry.path().filename().string();
-    if (name.starts_with(".") || !name.ends_with(".bpf.o") || !entry.is_regular_file(err)) continue;
-    out.push_back(entry.path().string());
+    if (IsObjectName(entry.path().filename()) && entry.is_regular_file(err)) {
+      out.push_back(entry.path().string());
+    }
   }
   if (err) return Error(err.value(), "reading directory '" + directory + "'");
   if (out.empty()) {
@@ -31,26 +30,6 @@ Result<std::vector<std::string>> ObjectsIn(const std::string& directory) {
   }
   std::sort(out.begin(), out.end());
   return out;
-}
-
-// A name given to --without-hook that no object has is a typing error, and changes nothing.
-Status CheckWithout(const std::set<std::string>& without, const std::vector<std::string>& paths) {
-  if (without.empty()) return Ok();
-  std::set<std::string> known;
-  std::string listed;
-  for (const std::string& path : paths) {
-    const auto file = ReadObject(path);
-    const auto programs = file ? Tuner::ProgramsOf(*file) : file.error();
-    if (!programs) continue;  // loading it will say why
-    for (const std::string& name : *programs) {
-      known.insert(name);
-      listed.append(listed.empty() ? "" : ", ").append(name);
-    }
-  }
-  const auto unknown = std::find_if(without.begin(), without.end(),
-                                    [&](const auto& name) { return !known.contains(name); });
-  if (unknown == without.end()) return Ok();
-  return Error("--without-hook '" + *unknown + "': there is no such program; there are " + listed);
 }
 
 watched_key WatchedKey(const Tunable& tunable) {
@@ -90,8 +69,6 @@ Result<TunerSet> TunerSet::Load(const std::string& directory, const SharedMaps& 
                                 const TunerFacts& facts) {
   auto paths = ObjectsIn(directory);
   if (!paths) return paths.error();
-  auto known = CheckWithout(facts.without, *paths);
-  if (!known) return known.error();
   TunerSet set;
   for (const std::string& path : *paths) {
     const auto file = ReadObject(path);
@@ -108,6 +85,17 @@ Result<TunerSet> TunerSet::Load(const std::string& directory, const SharedMaps& 
   return set;
 }
 
+Status TunerSet::CheckPrograms(const std::set<std::string>& named) const {
+  const auto unknown = std::ranges::find_if(
+      named, [&](const std::string& name) { return !programs_.contains(name); });
+  if (unknown == named.end()) return Ok();
+  std::string known;
+  for (const std::string& program : programs_) {
+    known.append(known.empty() ? "" : ", ").append(program);
+  }
+  return Error("--without-hook '" + *unknown + "': there is no such program; there are " + known);
+}
+
 std::optional<size_t> TunerSet::IndexOf(uint16_t id) const {
   for (size_t index = 0; index < tuners_.size(); ++index) {
     if (tuners_[index]->id() == id) return index;
@@ -119,8 +107,7 @@ Status TunerSet::Walk(const std::string& map) const {
   const auto walker = std::find_if(tuners_.begin(), tuners_.end(),
                                    [&](const auto& tuner) { return tuner->Walks(map); });
   if (walker == tuners_.end()) return Error("no tuner here walks '" + map + "'");
-  auto ran = (*walker)->RunPulse();
-  if (!ran) return ran.error();
+  if (auto ran = (*walker)->RunPulse(); !ran) return ran.error();
   return Ok();
 }
 
@@ -145,14 +132,15 @@ Status TunerSet::Add(const ObjectFile& file, const SharedMaps& maps, Pins* pins,
                      const TunerFacts& facts) {
   auto description = Tuner::Describe(file);
   if (!description) return description.error();
-  auto alone = CheckAlone(*description);
-  if (!alone) return alone;
+  for (const Hook& hook : description->hooks) {
+    programs_.insert(hook.programs.begin(), hook.programs.end());
+  }
+  if (auto alone = CheckAlone(*description); !alone) return alone;
   const auto number = pins->NumberOf(description->name, RowsOf(*description));
   if (!number) return number.error();
   auto tuner = Tuner::Load(file, std::move(*description), *number, maps, pins, facts);
   if (!tuner) return tuner.error();
-  auto watched = Watch(*tuner, maps);
-  if (!watched) return watched;
+  if (auto watched = Watch(*tuner, maps); !watched) return watched;
   tuners_.push_back(std::make_unique<Tuner>(std::move(*tuner)));
   return Ok();
 }

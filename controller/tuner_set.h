@@ -6,21 +6,27 @@
 #include <cstddef>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "controller/result.h"
 #include "controller/shared_maps.h"
-#include "controller/support.h"
 #include "controller/tuner.h"
 
 namespace bpftune {
 
+// A tuner that could not be loaded, and why.
+struct LostTuner {
+  std::string file;
+  std::string why;
+};
+
 class TunerSet {
  public:
   // Loads the objects *.bpf.o of `directory`. A tuner that does not work is left out, and lost()
-  // says why. Fails if there is none at all, if a name in facts.without is no program of theirs,
-  // and if none watches for the administrator's writes, since then nobody could yield to them.
+  // says why. Fails if there is none at all, and if none watches for the administrator's writes,
+  // since then nobody could yield to them.
   static Result<TunerSet> Load(const std::string& directory, const SharedMaps& maps, Pins* pins,
                                const TunerFacts& facts);
 
@@ -29,6 +35,10 @@ class TunerSet {
   Status Add(const ObjectFile& file, const SharedMaps& maps, Pins* pins, const TunerFacts& facts);
   // Detaches and unloads it; nothing is left of what it had under way. Not the watcher.
   void Remove(size_t index, const SharedMaps& maps);
+
+  // Fails if one of these names, of --without-hook, is no program of all that were loaded or lost
+  // so far: a typing error.
+  Status CheckPrograms(const std::set<std::string>& named) const;
 
   // In the order of their files' names; later ones behind.
   const std::vector<std::unique_ptr<Tuner>>& tuners() const { return tuners_; }
@@ -48,6 +58,7 @@ class TunerSet {
 
   std::vector<std::unique_ptr<Tuner>> tuners_;
   std::vector<LostTuner> lost_;
+  std::set<std::string> programs_;  // of all
   size_t watcher_ = 0;
 };
 

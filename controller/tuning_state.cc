@@ -23,44 +23,50 @@ Status Update(int map, const char* name, const state_key& key, const void* value
 
 }  // namespace
 
+MapState::MapState(const SharedMaps& maps)
+    : owners_(maps.fd(MAP_OWNERS)),
+      pending_(maps.fd(MAP_PENDING)),
+      published_(maps.fd(MAP_PUBLISHED)),
+      control_(maps.fd(MAP_CONTROL)),
+      orders_(maps.fd(MAP_ORDERS)) {}
+
 std::optional<owner> MapState::Owner(const state_key& set) const {
-  return Lookup<owner>(maps_->fd(MAP_OWNERS), set);
+  return Lookup<owner>(owners_, set);
 }
 
 std::optional<pending> MapState::Pending(const state_key& tunable) const {
-  return Lookup<pending>(maps_->fd(MAP_PENDING), tunable);
+  return Lookup<pending>(pending_, tunable);
 }
 
 void MapState::ClearPending(const state_key& tunable) {
-  (void)bpf_map_delete_elem(maps_->fd(MAP_PENDING), &tunable);  // may be gone already
+  (void)bpf_map_delete_elem(pending_, &tunable);  // may be gone already
 }
 
 std::optional<published> MapState::Published(const state_key& tunable) const {
-  return Lookup<published>(maps_->fd(MAP_PUBLISHED), tunable);
+  return Lookup<published>(published_, tunable);
 }
 
 Status MapState::Publish(const state_key& tunable, const published& what) {
-  return Update(maps_->fd(MAP_PUBLISHED), MAP_PUBLISHED, tunable, &what);
+  return Update(published_, MAP_PUBLISHED, tunable, &what);
 }
 
 void MapState::Forget(const state_key& tunable) {
-  (void)bpf_map_delete_elem(maps_->fd(MAP_PUBLISHED), &tunable);  // may never have been there
+  (void)bpf_map_delete_elem(published_, &tunable);  // may never have been there
 }
 
 tuner_control MapState::Control(uint16_t tuner) const {
   const uint32_t key = tuner;
   tuner_control out = {};
-  (void)bpf_map_lookup_elem(maps_->fd(MAP_CONTROL), &key, &out);  // not there: zeros
+  (void)bpf_map_lookup_elem(control_, &key, &out);  // not there: zeros
   return out;
 }
 
 Status MapState::Order(const state_key& set, const order& what) {
   if (!watcher_) return Error("there is no sysctl watcher to order from");
-  const int map = maps_->fd(MAP_ORDERS);
-  auto given = Update(map, MAP_ORDERS, set, &what);
+  auto given = Update(orders_, MAP_ORDERS, set, &what);
   if (!given) return given;
   auto done = watcher_->RunPulse();
-  (void)bpf_map_delete_elem(map, &set);  // carried out or void; either way done with
+  (void)bpf_map_delete_elem(orders_, &set);  // carried out or void; either way done with
   if (!done) return done.error();
   return Ok();
 }

@@ -38,7 +38,7 @@ class Tuner;
 class MapState : public TuningState {
  public:
   // `maps` must outlive this. Orders fail until a watcher is given.
-  explicit MapState(const SharedMaps* maps) : maps_(maps) {}
+  explicit MapState(const SharedMaps& maps);
   // The tuner whose pulse carries out orders; must outlive this.
   void set_watcher(const Tuner* watcher) { watcher_ = watcher; }
 
@@ -52,7 +52,7 @@ class MapState : public TuningState {
   Status Order(const state_key& set, const order& what) override;
 
  private:
-  const SharedMaps* maps_;
+  const int owners_, pending_, published_, control_, orders_;  // descriptors
   const Tuner* watcher_ = nullptr;
 };
 

@@ -128,6 +128,16 @@
 	C(VISIT_IN_VAIN, "receive buffers that a pulse did not wake")         \
 	C(SWEEPS, "looks at all connections")
 
+/* Judged after an hour, and not before series of raises were: where nothing is
+ * held back for long the first stays. Both work in the same sweep. */
+#define TCP_BUFFER_STRATEGIES(Y)                                              \
+	Y(MEASURED_NEED, "measured need",                                     \
+	  "raises to a quarter over what the connection needs", 3600,         \
+	  HOOK_BIT(SWEEP))                                                    \
+	Y(LEARNED_STEPS, "steps by learning rate",                            \
+	  "raises by steps that grow from raise to raise", 3600,              \
+	  HOOK_BIT(SWEEP))
+
 #define TCP_BUFFER_HOOKS(H)                                                   \
 	H(FLOW, "flow", HOOK_EVENT, HOOK_REQUIRED, 0,                         \
 	  "no connection is seen; TCP buffers are not tuned")                 \

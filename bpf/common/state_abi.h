@@ -43,7 +43,8 @@ struct state_key {
 
 /*
  * tuner_owners: {namespace, set} -> who owns it. Writer: BPF (the sysctl
- * watcher). No entry: nobody wrote but us. The administrator owns the set
+ * watcher). No entry: nobody wrote. What we write has one before, so that there
+ * is room when somebody else does. The administrator owns the set
  * while generation != reclaimed. A foreign write replaces the whole entry, so
  * the numbers are never torn; a reclaim stores into `reclaimed` alone, so it
  * can lose against a foreign write but never undo one.
@@ -92,6 +93,7 @@ enum order_kind {
 	ORDER_RECLAIM = 1,  /* the set is ours again */
 	ORDER_YIELD = 2,    /* found by comparing: it is the administrator's */
 	ORDER_WITHDRAW = 3, /* the kernel refuses `values`: `previous` counts */
+	ORDER_RESERVE = 4,  /* an entry that is nobody's, before our first write */
 };
 
 struct order {

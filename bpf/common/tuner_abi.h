@@ -134,8 +134,9 @@ struct tuner_hook {
 /*
  * One of several ways to do the tuner's work. One at a time runs: its hooks are
  * attached, those of the others are not; a hook that belongs to none always is.
- * After `seconds` the controller looks at the scores that the tuner's BPF keeps
- * (tuner_scores), and takes one that was never tried, else the best.
+ * After `seconds`, and not before it was judged in that time, the controller
+ * looks at the scores that the tuner's BPF keeps (tuner_scores), and takes one
+ * that was never tried, else the best.
  */
 struct tuner_strategy {
 	char name[32];

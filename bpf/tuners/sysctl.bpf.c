@@ -19,6 +19,10 @@
  * descriptor opened in another namespace, where it goes. Hence `before`: the
  * controller compares, and orders a reclaim where nothing was overridden.
  *
+ * How it fails. An owner that finds no room in the map is lost. What the daemon
+ * writes has an entry before its first write, so that only others can lose
+ * theirs; and once one is lost, the daemon gets no more entries (ORDER_RESERVE).
+ *
  * The daemon is whoever first runs our pulse; so a daemon in a pid namespace of its
  * own is recognised too.
  */
@@ -32,6 +36,10 @@ TUNER_DEFINE(SYSCTL, "sysctl", "sees who else writes the tunables in use, and yi
 #define NUMBER_LEN 20 /* -9223372036854775808 */
 
 __u32 daemon_tgid; /* 0: not known yet */
+
+/* Not 0: the map of the owners was full when one was to be remembered. From
+ * then on a set without an entry may be somebody's: no more are reserved. */
+__u32 owners_lost;
 
 /* From the task: on 5.10 this program type has no helper for it. */
 static __always_inline struct task_struct *current_task(void)
@@ -104,7 +112,7 @@ static __always_inline void tell(const struct watched *watched, __u64 netns,
 }
 
 static __always_inline void take_over(const struct watched *watched, const struct state_key *key,
-				      const struct owner *old, const struct vector *written,
+				      struct owner *old, const struct vector *written,
 				      const struct vector *current)
 {
 	bool was_theirs = is_owned(old);
@@ -128,8 +136,13 @@ static __always_inline void take_over(const struct watched *watched, const struc
 		__builtin_memcpy(owner.previous, written->values, sizeof(owner.previous));
 		__builtin_memcpy(owner.before, current->values, sizeof(owner.before));
 	}
-	if (bpf_map_update_elem(&tuner_owners, key, &owner, BPF_ANY))
+	if (bpf_map_update_elem(&tuner_owners, key, &owner, BPF_ANY)) {
 		count(COUNT_STATE_FULL);
+		if (old)
+			*old = owner; /* no memory for another: not all at once */
+		else
+			owners_lost = 1;
+	}
 	count(COUNT_WRITES);
 	tell(watched, key->netns, &owner, current, was_theirs);
 }
@@ -241,6 +254,9 @@ int orders__tuner_orders(struct bpf_iter__bpf_map_elem *ctx)
 	} else if (order->kind == ORDER_WITHDRAW && owner) {
 		owner->count = owner->previous_count;
 		__builtin_memcpy(owner->values, owner->previous, sizeof(owner->values));
+	} else if (order->kind == ORDER_RESERVE && !owner && !owners_lost) {
+		if (bpf_map_update_elem(&tuner_owners, &key, &yielded, BPF_NOEXIST))
+			count(COUNT_STATE_FULL);
 	}
 	return 0;
 }

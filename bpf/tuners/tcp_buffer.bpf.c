@@ -15,22 +15,29 @@
  * what the kernel has measured in tcp_sock anyway. A connection that has not
  * moved since the last look costs three loads.
  *
- * How it is decided (tcp_buffer_logic.h). A connection is held back by a
+ * How it is decided (tcp_buffer_logic.h, tcp_buffer_raise_logic.h). A connection is held back by a
  * tunable when its buffer has reached the cap and the other side of the story
  * agrees: a sender must have filled it while its congestion window would take
  * more, a receiver's application must read promptly. What it needs is what the
  * path holds, rate times *shortest* round trip, with headroom; so a queue that
  * our own buffer fills does not count as need. At the end of a sweep each
  * namespace takes one decision per tunable, for the connection that needs
- * most: raise to a quarter over the need, at most doubling, never over a share
- * of what the kernel grants TCP (tcp_mem). It does not raise while TCP memory
- * is short, nor for a connection that already keeps a queue standing, unless
- * latency has been seen not to follow the buffer.
+ * most: raise, at most doubling, never over a share of what the kernel grants
+ * TCP (tcp_mem). It does not raise while TCP memory is short, nor for a
+ * connection that already keeps a queue standing, unless latency has been seen
+ * not to follow the buffer.
+ *
+ * How far is a matter of strategy (tcp_buffer_raise_logic.h): to a quarter over
+ * the measured need; or, in case that measures too much, by the learned step,
+ * again and again until the need is met.
  *
  * Every raise is judged (tcp_buffer_trial_logic.h): the connections that asked
  * for it are compared with themselves, and one that helped nobody is taken
- * back. Near the limit of TCP's memory (tcp_buffer_memory_logic.h) tcp_mem
- * grows while the machine has memory; where it cannot, all buffers come down.
+ * back. That scores the strategy (tcp_buffer_score_logic.h); after an hour, and
+ * when there was enough to judge, it is the other one's turn, then the better's.
+ *
+ * Near the limit of TCP's memory (tcp_buffer_memory_logic.h) tcp_mem grows while
+ * the machine has memory; where it cannot, all buffers come down.
  *
  * Down it goes when round trips follow the buffer (r >= 0.9, and two and a half
  * times the shortest), never below what connections need; and step by step to
@@ -58,7 +65,8 @@
  */
 #include "bpf/common/tuner.bpf.h"
 #include "policies/tcp_buffer.policy.h"
-TUNER_DEFINE(TCP_BUFFER, "tcp_buffer", "sizes TCP's buffers by what the paths in use really hold");
+TUNER_DEFINE_STRATEGIES(TCP_BUFFER, "tcp_buffer",
+			"sizes TCP's buffers by what the paths in use really hold");
 
 #include "bpf/common/request.bpf.h"
 #include "bpf/tuners/tcp_buffer_state.bpf.h"
@@ -180,26 +188,13 @@ static __always_inline void note_finding(struct flow *flow, const struct look *l
 	note_once(flow, found->queueing, COUNT_QUEUEING);
 }
 
-/* The learning of {namespace, tunable}, its demand reset once a sweep. NULL
- * when there is none and none is `wanted`, or no room. */
+/* The learning of {namespace, tunable}, to be decided about. NULL when there is
+ * none and none is `wanted`, or no room. */
 static __always_inline struct learning *learning_of(const struct state_key *key, bool wanted)
 {
-	struct learning *l = bpf_map_lookup_elem(&learning, key);
+	struct learning *l = state_of(&learning, key, &blank_learning, wanted);
 
-	if (!l && wanted) {
-		if (bpf_map_update_elem(&learning, key, &blank_learning, BPF_NOEXIST))
-			count(COUNT_STATE_FULL);
-		l = bpf_map_lookup_elem(&learning, key);
-	}
-	if (!l || l->demand.sweep == sweep.number)
-		return l;
-	if (sweep.touched >= TOUCHED_MAX)
-		return NULL;
-	sweep.keys[sweep.touched & (TOUCHED_MAX - 1)] = *key;
-	sweep.touched++;
-	l->demand = blank_learning.demand;
-	l->demand.sweep = sweep.number;
-	return l;
+	return l && touch(key, &l->demand) ? l : NULL;
 }
 
 static __always_inline void add_demand(struct learning *l, struct sock *sk, struct flow *flow,
@@ -337,11 +332,7 @@ static __always_inline void finish_sweep(void)
 	__u64 now = bpf_ktime_get_ns();
 
 	look_at_memory(now);
-	for (__u32 i = 0; i < TOUCHED_MAX; i++) {
-		if (i >= sweep.touched)
-			break;
-		decide(i);
-	}
+	end_sweep();
 	if (beat) {
 		/* A connection that is held back is looked at again soon,
 		 * also while the last raise is showing its effect. */
@@ -352,9 +343,7 @@ static __always_inline void finish_sweep(void)
 		beat->asleep = beat->period_ms != BEAT_FAST_MS;
 	}
 	count(COUNT_SWEEPS);
-	/* Not one that an earlier daemon has used: the learning outlives it. */
-	sweep.number = bpf_ktime_get_ns();
-	sweep.sockets = sweep.moving = sweep.urgent = sweep.touched = 0;
+	sweep.sockets = sweep.moving = sweep.urgent = 0;
 }
 
 /* Called for each socket that has a storage, then once more without one. */

@@ -4,7 +4,7 @@
 /*
  * What tcp_buffer decides at the end of a sweep: one move per tunable and
  * namespace, from the demand that the sweep has gathered. The arithmetic is in
- * tcp_buffer_logic.h.
+ * tcp_buffer_raise_logic.h.
  */
 #include "bpf/tuners/tcp_buffer_memory.bpf.h"
 #include "bpf/tuners/tcp_buffer_trial.bpf.h"
@@ -20,13 +20,18 @@ static __always_inline __u16 why_limited(const struct state_key *key, const stru
 static __always_inline void decide_raise(const struct state_key *key, struct learning *l, __u64 now)
 {
 	struct demand *demand = &l->demand;
+	struct learning_step step = l->step;
 	struct request *request;
 	struct memory memory;
-	__u64 target;
+	__u64 target, ceiling;
 
 	read_memory(&memory);
-	target = raised_cap(l->seen[2], demand->need,
-			    memory_ceiling(memory.limit[1], tuner_page_bytes));
+	ceiling = memory_ceiling(memory.limit[1], tuner_page_bytes);
+	learning_step_move(&step, now, 1, cfg_learning_horizon_ns);
+	if (strategy_now() == STRATEGY_LEARNED_STEPS)
+		target = raised_by_step(l->seen[2], demand->need, &step, ceiling);
+	else
+		target = raised_to_need(l->seen[2], demand->need, ceiling);
 	if (!target)
 		return;
 	if (memory_is_near(&memory)) {
@@ -45,7 +50,7 @@ static __always_inline void decide_raise(const struct state_key *key, struct lea
 	request->evidence[2] = demand->need;
 	request->evidence[3] = demand->limited;
 	request_send(request, RING_QUIET);
-	learning_step_move(&l->step, now, 1, cfg_learning_horizon_ns);
+	l->step = step;
 	begin_or_extend_trial(l, now);
 	/* A round trip must pass before anything can show. */
 	l->hold_until_ns = now + demand->rtt_us * NS_PER_US;
@@ -87,11 +92,9 @@ static __always_inline void decide_latency(const struct state_key *key, struct l
 	l->hold_until_ns = now + cfg_latency_hold_ns;
 }
 
-/* A global function: the verifier checks it once, for any index, rather than
- * anew in each turn of the loop. */
 __noinline int decide(__u32 index)
 {
-	struct state_key key = sweep.keys[index & (TOUCHED_MAX - 1)];
+	struct state_key key = touched_key(index);
 	__u64 now = bpf_ktime_get_ns();
 	struct learning *l = bpf_map_lookup_elem(&learning, &key);
 

@@ -6,9 +6,9 @@
  * code runs in BPF and in the tests on the host. Sizes are bytes, times are
  * microseconds or nanoseconds as their names say.
  *
- * A look at one socket (struct look) becomes a finding; findings of all
- * sockets of a namespace are gathered into a demand; a demand becomes a new
- * maximum for the tunable.
+ * A look at one socket (struct look) becomes a finding, here; findings of all
+ * sockets of a namespace are gathered into a demand, and a demand becomes a new
+ * maximum for the tunable, in tcp_buffer_raise_logic.h.
  */
 #include "bpf/common/pure/correlation.h"
 #include "bpf/common/pure/limits.h"
@@ -353,67 +353,4 @@ PURE void note_latency(struct correlation *latency, const struct flow *flow,
 {
 	correlation_add(latency, log2_ratio_q8(found->buffer, flow->first_buffer),
 			log2_ratio_q8(found->rtt_us, found->min_rtt_us));
-}
-
-/* What all connections of a namespace want of one tunable, in one sweep. */
-struct demand {
-	__u64 sweep; /* which one; if another, everything below is stale */
-	__u64 need;	   /* largest need of a connection held back */
-	__u64 need_of_any; /* largest need of any */
-	__u64 rate;	   /* of the connection with the largest need */
-	__u32 rtt_us;
-	__u32 min_rtt_us;
-	__u32 limited; /* connections held back */
-	__u32 peer_family;
-	__u8 peer[16];
-	__u32 bloated_rtt_us; /* worst round trip of a bloated connection */
-	__u32 bloated_min_rtt_us;
-	__u8 scale_limited; /* the one with the largest need is */
-	__u8 queueing;	    /* likewise */
-	__u8 visit_asked;
-	__u8 reserved[5];
-	struct testimony testimony; /* on the raise under judgement */
-};
-
-/* Where latency follows the buffer (r >= 0.7), or it is not known whether it
- * does, a queueing connection gets no more. If the latency is there anyway,
- * whatever the buffer, it is no reason. */
-PURE __u8 latency_forbids(const struct correlation *latency, const struct demand *demand)
-{
-	return demand->queueing &&
-	       (!correlation_is_known(latency) || correlation_at_least(latency, 700));
-}
-
-/* The largest cap memory allows: a quarter of where the kernel's TCP memory
- * pressure begins, so that four connections at their limit do not reach it.
- * 0 pages (not known): no raise at all. */
-PURE __u64 memory_ceiling(__u64 pressure_pages, __u64 page_bytes)
-{
-	return sat_mul(pressure_pages, page_bytes) / 4;
-}
-
-/* Is the cap short by more than an eighth? The headroom in the need is there
- * to be used before another line is written to the log. */
-PURE __u8 falls_short(__u64 cap, __u64 need)
-{
-	return need > sat_add(cap, cap / 8);
-}
-
-#define RAISE_ROUNDING 4096ULL
-
-/* The raised maximum for a need that the cap falls short of: a quarter more
- * than needed, so that the next measurement is not limited again, but at most
- * twice the cap (the need of a connection held back is only known from below),
- * and never over the ceiling. 0: nothing to gain. */
-PURE __u64 raised_cap(__u64 cap, __u64 need, __u64 ceiling)
-{
-	__u64 target;
-
-	if (!falls_short(cap, need))
-		return 0;
-	target = min_u64(sat_add(need, need / 4), sat_mul(cap, 2));
-	target = sat_add(target, RAISE_ROUNDING - 1) / RAISE_ROUNDING * RAISE_ROUNDING;
-	target = min_u64(target, ceiling);
-	/* A raise of less than a sixteenth is not worth a line in the log. */
-	return target > sat_add(cap, cap / 16) ? target : 0;
 }

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "bpf/tuners/tcp_buffer_raise_logic.h"
+
 namespace {
 
 constexpr uint64_t kMs = 1'000'000;
@@ -244,53 +246,7 @@ TEST(HasStalledTest, BufferThatGrowsNeedsNoPulse) {
   EXPECT_FALSE(has_stalled(&f, &l, &found));
 }
 
-TEST(LatencyForbidsTest, QueueingFlowGetsNoMoreUnlessLatencyIsKnownNotToFollow) {
-  demand d = {};
-  correlation unknown = {};
-  EXPECT_FALSE(latency_forbids(&unknown, &d)) << "no queue";
-  d.queueing = 1;
-  EXPECT_TRUE(latency_forbids(&unknown, &d)) << "a queue, and nothing known about it";
-
-  correlation follows = {};
-  for (int i = 0; i < 40; ++i) correlation_add(&follows, i * 32, i * 16);
-  EXPECT_TRUE(latency_forbids(&follows, &d));
-
-  correlation indifferent = {};
-  for (int i = 0; i < 64; ++i) correlation_add(&indifferent, (i % 2) * 512, (i / 2 % 2) * 512);
-  EXPECT_FALSE(latency_forbids(&indifferent, &d)) << "the latency is there whatever the buffer";
-}
-
-struct CapRow {
-  const char* what;
-  uint64_t cap, need, ceiling, raised;
-};
-
-class RaisedCapTable : public ::testing::TestWithParam<CapRow> {};
-
-TEST_P(RaisedCapTable, IsAQuarterOverTheNeedWithinTheLimits) {
-  const CapRow& row = GetParam();
-  EXPECT_EQ(row.raised, raised_cap(row.cap, row.need, row.ceiling)) << row.what;
-}
-
 constexpr uint64_t kMiB = 1 << 20;
-
-INSTANTIATE_TEST_SUITE_P(
-    Limits, RaisedCapTable,
-    ::testing::Values(CapRow{"nothing needed", 4 * kMiB, 0, 64 * kMiB, 0},
-                      CapRow{"enough already", 4 * kMiB, 4 * kMiB, 64 * kMiB, 0},
-                      CapRow{"short by less than an eighth", 8 * kMiB, 9 * kMiB, 64 * kMiB, 0},
-                      CapRow{"a quarter over the need", 4 * kMiB, 5 * kMiB, 64 * kMiB, 6553600},
-                      CapRow{"no more than twice", 4 * kMiB, 40 * kMiB, 64 * kMiB, 8 * kMiB},
-                      CapRow{"no more than memory allows", 4 * kMiB, 40 * kMiB, 6 * kMiB, 6 * kMiB},
-                      CapRow{"memory not known", 4 * kMiB, 40 * kMiB, 0, 0},
-                      CapRow{"too little to be worth it", 4 * kMiB, 40 * kMiB, 4 * kMiB + 4096, 0},
-                      CapRow{"cannot wrap", UINT64_MAX / 2, UINT64_MAX, UINT64_MAX,
-                             UINT64_MAX / 4096 * 4096}));
-
-TEST(MemoryCeilingTest, IsAQuarterOfWhereMemoryPressureBegins) {
-  EXPECT_EQ(100u * 4096 / 4, memory_ceiling(100, 4096));
-  EXPECT_EQ(0u, memory_ceiling(0, 4096)) << "not known: no raise";
-}
 
 // A closed loop: a path of 1 Gbit/s whose sender gets what the buffer holds. The cap must reach the
 // need within a few raises, stop there, and stay below three times what the path holds.
@@ -316,7 +272,7 @@ TEST_P(ConvergenceTable, ReachesTheNeedInFewRaisesAndStops) {
     l.delivered_segments = static_cast<uint32_t>(bytes / kMss);
     const finding found = judge(&f, &l);
     if (!found.judged || !found.limited || now < hold) continue;
-    const uint64_t raised = raised_cap(cap, found.need, 512 * kMiB);
+    const uint64_t raised = raised_to_need(cap, found.need, 512 * kMiB);
     if (raised == 0) continue;
     cap = raised;
     hold = now + rtt_us * NS_PER_US;

@@ -65,12 +65,7 @@ static __always_inline bool grow_tcp_mem(const struct memory *memory, __u64 now)
 
 	if (!may_move_tcp_mem())
 		return false;
-	l = bpf_map_lookup_elem(&learning, &key);
-	if (!l) {
-		if (bpf_map_update_elem(&learning, &key, &blank_learning, BPF_NOEXIST))
-			count(COUNT_STATE_FULL);
-		l = bpf_map_lookup_elem(&learning, &key);
-	}
+	l = state_of(&learning, &key, &blank_learning, true);
 	if (!l)
 		return false;
 	if (now < l->hold_until_ns)

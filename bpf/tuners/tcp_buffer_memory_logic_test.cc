@@ -3,11 +3,13 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdint>
 
 namespace {
 
 constexpr uint64_t kSecond = 1'000'000'000;
+constexpr uint64_t kStart = 10'000 * kSecond;
 constexpr uint64_t kHigh = 92'000;
 
 // A machine of 4 GiB as the kernel sets it up; pages of 4 KiB.
@@ -118,6 +120,32 @@ TEST(MemoryTest, ExtremesDoNotWrap) {
   EXPECT_EQ(0u, memory_raised_high(&m));
   memory_scale(&m, UINT64_MAX, wanted);
   EXPECT_EQ(UINT64_MAX, wanted[2]);
+}
+
+// TCP fills whatever it may, for hours: buffers that go back up run into the same shortage.
+TEST(SqueezeTest, BuffersAreTriedMoreAndMoreRarelyWhileMemoryStaysShort) {
+  constexpr uint64_t kFound = 4 << 20;
+  constexpr uint64_t kConnections = 45;  // too many at the full size, few at half
+  uint64_t cap = kFound, squeezed_ns = 0;
+  uint32_t squeezes = 0;
+  bool is_squeezed = false;
+  memory m = {.used = 0, .available = 1000, .limit = {37'500, 50'000, 75'000}};
+  for (uint64_t now = kStart; now < kStart + uint64_t{4} * 3600 * kSecond; now += 5 * kSecond) {
+    m.used = std::min<uint64_t>(cap * kConnections / 4096, m.limit[2]);
+    if (memory_is_near(&m) && memory_raised_high(&m) == 0) {
+      squeezes += !is_squeezed;
+      is_squeezed = true;
+      squeezed_ns = now;
+      cap = squeezed(cap, SQUEEZED_LEAST_MAXIMUM);
+    } else if (is_squeezed && memory_is_back(&m) && now % (30 * kSecond) == 0 &&
+               now - squeezed_ns >= squeeze_hold_ns(squeezes)) {
+      cap = unsqueezed(cap, kFound);
+      is_squeezed = cap != kFound;
+    }
+    EXPECT_GE(cap, uint64_t{SQUEEZED_LEAST_MAXIMUM});
+  }
+  EXPECT_GE(squeezes, 2u) << "it is tried again";
+  EXPECT_LE(squeezes, 12u);
 }
 
 }  // namespace

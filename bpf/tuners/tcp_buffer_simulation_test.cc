@@ -10,27 +10,32 @@
 #include <cmath>
 #include <cstdint>
 #include <random>
+#include <tuple>
 #include <vector>
 
 #include "bpf/common/pure/learning.h"
 #include "bpf/tuners/tcp_buffer_logic.h"
-#include "bpf/tuners/tcp_buffer_memory_logic.h"
+#include "bpf/tuners/tcp_buffer_raise_logic.h"
+#include "bpf/tuners/tcp_buffer_score_logic.h"
 
 namespace {
 
 constexpr uint64_t kMs = 1'000'000;
 constexpr uint64_t kSecond = 1000 * kMs;
 constexpr uint64_t kLook = 100 * kMs;
-constexpr uint64_t kUnneeded = 600 * kSecond;  // the cfg_ values of tcp_buffer_state.bpf.h
+constexpr uint64_t kUnneeded = 600 * kSecond;  // the cfg_ values of the tuner
 constexpr uint64_t kHalfLife = 600 * kSecond;
 constexpr uint64_t kHorizon = 3600 * kSecond;
 constexpr uint64_t kLatencyHold = 10 * kSecond;
 constexpr uint64_t kCeiling = uint64_t{1} << 30;
 constexpr uint32_t kMss = 1448;
 
-// A raise goes to 1.25 x 1.56 / 0.7 = 2.8 times what the path holds (receiving: 2.93), and a rate
-// is measured to a sixteenth. This is the bound of any overshoot.
-constexpr double kMostOfPath = 3.2;
+enum class By { kNeed, kSteps };
+
+// A raise goes to 1.25 x 1.56 / 0.7 = 2.8 times what the path holds (receiving: 2.93), by steps to
+// 16/9 x 1.56 / 0.7 = 4.0 (4.2), and a rate is measured to a sixteenth. This is the bound of any
+// overshoot.
+double MostOfPath(By by) { return by == By::kNeed ? 3.2 : 4.5; }
 
 struct PathModel {
   double link = 125e6;  // bytes/s
@@ -87,7 +92,8 @@ class FlowModel {
 // One tunable of one namespace.
 class Tuner {
  public:
-  Tuner(side which, uint64_t maximum) : cap(maximum), side_(which), found_(maximum) {}
+  Tuner(By strategy, side which, uint64_t maximum)
+      : cap(maximum), by(strategy), side_(which), found_(maximum) {}
 
   void Look(FlowModel* model, uint64_t now, double base_rtt) {
     const look l = model->See(now, side_, cap, base_rtt);
@@ -134,7 +140,9 @@ class Tuner {
   }
 
   uint64_t cap;
+  By by;
   uint64_t highest = 0;
+  standing score = {};
   std::vector<int> moves;  // 1 up, -1 down
 
   int Reversals() const {
@@ -151,10 +159,13 @@ class Tuner {
   }
 
   void Raise(uint64_t now) {
-    const uint64_t target = raised_cap(cap, demand_.need, kCeiling);
+    learning_step step = step_;
+    learning_step_move(&step, now, 1, kHorizon);
+    const uint64_t target = by == By::kNeed ? raised_to_need(cap, demand_.need, kCeiling)
+                                            : raised_by_step(cap, demand_.need, &step, kCeiling);
     if (target == 0 || latency_forbids(&latency_, &demand_)) return;
-    learning_step_move(&step_, now, 1, kHorizon);
-    trial_raise(&trial_, now, sweep_, cap, demand_.need, demand_.rtt_us);
+    step_ = step;
+    trial_raise(&trial_, now, sweep_, cap, demand_.need, demand_.rtt_us, /*strategy=*/0);
     hold_until_ns_ = now + demand_.rtt_us * NS_PER_US;
     Move(target, 1);
   }
@@ -176,6 +187,11 @@ class Tuner {
     if (trial_.cap_before == 0) return false;
     const outcome result = trial_outcome(&trial_, &demand_.testimony, now, cap);
     if (result == TRIAL_RUNS) return false;
+    if (result == RAISE_HELPED || result == RAISE_IN_VAIN) {
+      const uint64_t need = peak_now(&need_, now, kHalfLife);
+      note_mark(&score,
+                series_mark(&trial_, &demand_.testimony, result == RAISE_HELPED, cap, need));
+    }
     if (result == RAISE_HELPED) in_vain_forget(&in_vain_);
     if (result == RAISE_IN_VAIN) {
       in_vain_note(&in_vain_, &trial_, now);
@@ -235,14 +251,19 @@ void Simulate(Tuner* tuner, double seconds, PathAt path_at, double noise = 0,
 }
 
 void ExpectWithin(const Tuner& tuner, double path_holds) {
-  EXPECT_LE(static_cast<double>(tuner.highest), kMostOfPath * path_holds);
+  EXPECT_LE(static_cast<double>(tuner.highest), MostOfPath(tuner.by) * path_holds);
 }
 
-class StepTable : public ::testing::TestWithParam<double> {};
+auto Both() { return ::testing::Values(By::kNeed, By::kSteps); }
+
+class EachStrategy : public ::testing::TestWithParam<By> {};
+INSTANTIATE_TEST_SUITE_P(, EachStrategy, Both());
+
+class StepTable : public ::testing::TestWithParam<std::tuple<By, double>> {};
 
 TEST_P(StepTable, ReachesWhatThePathHoldsAndStaysThere) {
-  const PathModel path = {.rtt = GetParam()};
-  Tuner tuner(SENDING, kSmall);
+  const PathModel path = {.rtt = std::get<double>(GetParam())};
+  Tuner tuner(std::get<By>(GetParam()), SENDING, kSmall);
   Simulate(&tuner, 3600, [&](double) { return path; });
   EXPECT_GE(0.7 * static_cast<double>(tuner.cap), path.Holds());
   ExpectWithin(tuner, path.Holds());
@@ -250,28 +271,29 @@ TEST_P(StepTable, ReachesWhatThePathHoldsAndStaysThere) {
   EXPECT_LE(tuner.moves.size(), 12u);
 }
 
-INSTANTIATE_TEST_SUITE_P(RoundTrips, StepTable, ::testing::Values(0.005, 0.02, 0.1, 0.3));
+INSTANTIATE_TEST_SUITE_P(RoundTrips, StepTable,
+                         ::testing::Combine(Both(), ::testing::Values(0.005, 0.02, 0.1, 0.3)));
 
 // While the path grows, a raise may be judged as not needed yet, and be taken back, once in a
 // while.
-TEST(RampTest, FollowsWithoutPassingIt) {
+TEST_P(EachStrategy, FollowsARampWithoutPassingIt) {
   const auto path_at = [](double s) {
     return PathModel{.link = 1.25e6 + 123.75e6 * std::min(1.0, s / 60)};
   };
-  Tuner tuner(SENDING, kSmall);
+  Tuner tuner(GetParam(), SENDING, kSmall);
   Simulate(&tuner, 3600, path_at, 0, 300);
   EXPECT_GE(0.7 * static_cast<double>(tuner.cap), path_at(60).Holds());
   ExpectWithin(tuner, path_at(60).Holds());
   EXPECT_LE(tuner.Reversals(), 4);
 }
 
-TEST(NoiseTest, OfAThirdOfTheRateMovesNothingOnceThePathIsFull) {
+TEST_P(EachStrategy, IsNotMovedByNoiseOfAThirdOfTheRateOnceThePathIsFull) {
   const PathModel path;
-  Tuner tuner(SENDING, kSmall);
+  Tuner tuner(GetParam(), SENDING, kSmall);
   Simulate(
       &tuner, 60, [&](double) { return path; }, 0.33);
   const size_t settled = tuner.moves.size();
-  Tuner longer(SENDING, kSmall);
+  Tuner longer(GetParam(), SENDING, kSmall);
   Simulate(
       &longer, 7200, [&](double) { return path; }, 0.33);
   EXPECT_EQ(settled, longer.moves.size());
@@ -281,13 +303,13 @@ TEST(NoiseTest, OfAThirdOfTheRateMovesNothingOnceThePathIsFull) {
 // Demand that comes and goes. Faster than it is forgotten (ten minutes), nothing may swing with it,
 // but for one raise that is taken back; slower, a swing of ours for one of its own is what coming
 // down means.
-class OscillationTable : public ::testing::TestWithParam<double> {};
+class OscillationTable : public ::testing::TestWithParam<std::tuple<By, double>> {};
 
 TEST_P(OscillationTable, IsFollowedAtMostOnceInEachPeriod) {
-  const double period = GetParam();
+  const double period = std::get<double>(GetParam());
   const double seconds = 6 * 3600;
   const PathModel busy, quiet = {.link = 125e3};
-  Tuner tuner(SENDING, kSmall);
+  Tuner tuner(std::get<By>(GetParam()), SENDING, kSmall);
   Simulate(&tuner, seconds,
            [&](double s) { return std::fmod(s, period) < period / 2 ? busy : quiet; });
   ExpectWithin(tuner, busy.Holds());
@@ -299,12 +321,13 @@ TEST_P(OscillationTable, IsFollowedAtMostOnceInEachPeriod) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Periods, OscillationTable,
-                         ::testing::Values(0.4, 2, 10, 60, 600, 1200, 1300, 1800, 3600, 7200));
+                         ::testing::Combine(Both(), ::testing::Values(0.4, 2, 10, 60, 600, 1200,
+                                                                      1300, 1800, 3600, 7200)));
 
 // A deep queue, and a maximum that lets every new connection fill it.
-TEST(LatencyTest, ComesDownToWhatThePathNeedsAndDoesNotSwing) {
+TEST_P(EachStrategy, ComesDownForLatencyToWhatThePathNeedsAndDoesNotSwing) {
   const PathModel path = {.link = 6.25e6, .rtt = 0.02, .queue = 2e6};
-  Tuner tuner(SENDING, 8 << 20);
+  Tuner tuner(GetParam(), SENDING, 8 << 20);
   // Connections that grow show that latency follows the buffer.
   Simulate(
       &tuner, 1800, [&](double) { return path; }, 0, 30);
@@ -315,9 +338,9 @@ TEST(LatencyTest, ComesDownToWhatThePathNeedsAndDoesNotSwing) {
 
 // Sender and receiver are tuned by two hosts that know nothing of each other: each sees its own
 // limit only when the other's is out of the way.
-TEST(TwoHostsTest, RaiseEachTheirOwnAndBothStop) {
+TEST_P(EachStrategy, OfTwoHostsRaisesEachTheirOwnAndBothStop) {
   const PathModel path = {.rtt = 0.1};
-  Tuner sender(SENDING, 262144), receiver(RECEIVING, kSmall);
+  Tuner sender(GetParam(), SENDING, 262144), receiver(GetParam(), RECEIVING, kSmall);
   FlowModel at_sender, at_receiver;  // the same connection, seen from its two ends
   for (uint64_t t = 0; t < 3600 * kSecond; t += kLook) {
     const uint64_t send_cap = sender.cap, receive_cap = receiver.cap;
@@ -337,10 +360,10 @@ TEST(TwoHostsTest, RaiseEachTheirOwnAndBothStop) {
 
 // A peer whose window is the limit makes a send buffer look too small. Each raise is taken back,
 // and tried twice as rarely each time: ten times in four hours, not once in twenty seconds.
-TEST(InVainTest, IsTriedMoreAndMoreRarely) {
+TEST_P(EachStrategy, TriesWhatIsInVainMoreAndMoreRarely) {
   const double window = 700e3;
   const PathModel path = {.peer_window = window};
-  Tuner tuner(SENDING, static_cast<uint64_t>(1.6 * window));
+  Tuner tuner(GetParam(), SENDING, static_cast<uint64_t>(1.6 * window));
   Simulate(
       &tuner, 4 * 3600, [&](double) { return path; }, 0, 60);
   EXPECT_GE(tuner.Reversals(), 2) << "it is tried again";
@@ -348,30 +371,27 @@ TEST(InVainTest, IsTriedMoreAndMoreRarely) {
   EXPECT_LE(static_cast<double>(tuner.highest), 3 * window);
 }
 
-// TCP fills whatever it may, for hours: buffers that go back up run into the same shortage.
-TEST(SqueezeTest, BuffersAreTriedMoreAndMoreRarelyWhileMemoryStaysShort) {
-  constexpr uint64_t kFound = 4 << 20;
-  constexpr uint64_t kConnections = 45;  // too many at the full size, few at half
-  uint64_t cap = kFound, squeezed_ns = 0;
-  uint32_t squeezes = 0;
-  bool is_squeezed = false;
-  memory m = {.used = 0, .available = 1000, .limit = {37'500, 50'000, 75'000}};
-  for (uint64_t now = kStart; now < kStart + uint64_t{4} * 3600 * kSecond; now += 5 * kSecond) {
-    m.used = std::min<uint64_t>(cap * kConnections / 4096, m.limit[2]);
-    if (memory_is_near(&m) && memory_raised_high(&m) == 0) {
-      squeezes += !is_squeezed;
-      is_squeezed = true;
-      squeezed_ns = now;
-      cap = squeezed(cap, SQUEEZED_LEAST_MAXIMUM);
-    } else if (is_squeezed && memory_is_back(&m) && now % (30 * kSecond) == 0 &&
-               now - squeezed_ns >= squeeze_hold_ns(squeezes)) {
-      cap = unsqueezed(cap, kFound);
-      is_squeezed = cap != kFound;
-    }
-    EXPECT_GE(cap, uint64_t{SQUEEZED_LEAST_MAXIMUM});
+// Each strategy has its own ground: the score tells them apart.
+int64_t ScoreOf(By by, const PathModel& path, uint64_t cap, double connection_s = 1e9) {
+  Tuner tuner(by, SENDING, cap);
+  Simulate(
+      &tuner, 3600, [&](double) { return path; }, 0, connection_s);
+  EXPECT_GE(tuner.score.series, 1u);
+  return tuner.score.score;
+}
+
+TEST(ScoreTest, FarFromTheNeedMeasuringItIsBetter) {
+  for (const double rtt : {0.01, 0.04, 0.1, 0.2}) {
+    const PathModel path = {.rtt = rtt};
+    EXPECT_GT(ScoreOf(By::kNeed, path, kSmall), ScoreOf(By::kSteps, path, kSmall)) << rtt;
   }
-  EXPECT_GE(squeezes, 2u) << "it is tried again";
-  EXPECT_LE(squeezes, 12u);
+}
+
+TEST(ScoreTest, WhereItMeasuresTooMuchStepsAreBetter) {
+  const double window = 700e3;
+  const PathModel path = {.peer_window = window};
+  const auto cap = static_cast<uint64_t>(1.6 * window);
+  EXPECT_GT(ScoreOf(By::kSteps, path, cap, 60), ScoreOf(By::kNeed, path, cap, 60));
 }
 
 }  // namespace

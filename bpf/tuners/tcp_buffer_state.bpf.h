@@ -6,17 +6,14 @@
  * namespace, and of the sweep under way. Include behind TUNER_DEFINE.
  */
 #include "bpf/common/pure/learning.h"
-#include "bpf/common/request.bpf.h"
+#include "bpf/common/sweep.bpf.h"
 #include "bpf/tuners/tcp_buffer_logic.h"
+#include "bpf/tuners/tcp_buffer_raise_logic.h"
+#include "bpf/tuners/tcp_buffer_score_logic.h"
 
-#define SECOND_NS 1000000000ULL
 /* A connection is worth a storage when it has carried so much. */
 #define SEEN_AFTER_BYTES (64 * 1024)
 
-/* Half of a need is forgotten in this time. */
-const volatile __u64 cfg_need_half_life_ns = 600 * SECOND_NS;
-/* A maximum comes down when its upper half was not needed for so long. */
-const volatile __u64 cfg_unneeded_ns = 600 * SECOND_NS;
 /* After a step down for latency: time for new connections to show it. */
 const volatile __u64 cfg_latency_hold_ns = 10 * SECOND_NS;
 /* After a change for lack of memory: until samples show what came of it. */
@@ -24,8 +21,6 @@ const volatile __u64 cfg_memory_hold_ns = 5 * SECOND_NS;
 /* Memory is watched so long after something was out of place for the lack of
  * it: two turns of the decay, which looks too. */
 const volatile __u64 cfg_memory_watch_ns = 60 * SECOND_NS;
-/* Moves further apart than this say nothing about each other. */
-const volatile __u64 cfg_learning_horizon_ns = 3600 * SECOND_NS;
 
 /* The connections. Key: socket; written by the sweep and the visit, which the
  * daemon's one thread runs; goes with the socket. Without memory for it, the
@@ -68,24 +63,29 @@ struct {
 } learning SEC(".maps");
 
 /* The sweep under way. Only the daemon's thread runs it. */
-#define TOUCHED_MAX 64 /* further namespaces get their turn in the next sweep */
 struct {
-	__u64 number;
 	__u32 sockets;
 	__u32 moving;
 	__u32 urgent; /* connections to look at again soon */
-	__u32 touched;
 	__u32 memory_short;    /* TCP's, and no more to be had */
 	__u64 memory_moved_ns; /* when something was last out of place for it */
-	struct state_key keys[TOUCHED_MAX];
 	/* Of the connection under way. Here rather than on the stack, because what
 	 * is read back from memory is any value to the verifier, which would
 	 * follow each that it knows to the end. */
 	struct look look;
 	struct finding found;
-} sweep = {.number = 1}; /* 0: what was never touched */
+} sweep;
 
-struct learning blank_learning; /* too large for the stack */
+struct learning blank_learning;
+
+/* Strategy -> how well it does, in all namespaces, since the daemon started.
+ * Written by the sweep. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, STRATEGY_COUNT);
+	__type(key, __u32);
+	__type(value, struct standing);
+} standings SEC(".maps");
 
 /* Pulses of SO_RCVLOWAT that enlarged a buffer, and that did not. Where the
  * first few do nothing, this kernel's does nothing. */

@@ -4,7 +4,8 @@
 /*
  * Every raise is judged: who asked for it is compared with himself, and a
  * raise that helped nobody is taken back. What counts as help is in
- * tcp_buffer_trial_logic.h.
+ * tcp_buffer_trial_logic.h, what that says about a strategy in
+ * tcp_buffer_score_logic.h.
  */
 #include "bpf/tuners/tcp_buffer_propose.bpf.h"
 
@@ -58,7 +59,7 @@ static __always_inline void note_asking(struct learning *l, struct flow *flow,
 	if (is_witness(&l->trial, &flow->witness))
 		return;
 	/* What its window scale allows is all it had. */
-	witness_ask(&flow->witness, sweep.number, found->rate,
+	witness_ask(&flow->witness, sweep_number(), found->rate,
 		    found->scale_limited ? 0 : look->cap, share, found->rtt_us);
 }
 
@@ -66,7 +67,8 @@ static __always_inline void begin_or_extend_trial(struct learning *l, __u64 now)
 {
 	struct demand *demand = &l->demand;
 
-	if (!trial_raise(&l->trial, now, sweep.number, l->seen[2], demand->need, demand->rtt_us))
+	if (!trial_raise(&l->trial, now, sweep_number(), l->seen[2], demand->need, demand->rtt_us,
+			 strategy_now()))
 		return;
 	l->trial.peer_family = demand->peer_family;
 	__builtin_memcpy(l->trial.peer, demand->peer, sizeof(l->trial.peer));
@@ -115,6 +117,22 @@ static __always_inline bool take_back(const struct state_key *key, struct learni
 	return true;
 }
 
+/* What the series says about the strategy that made it. */
+static __always_inline void mark_strategy(struct learning *l, bool helped, __u64 now)
+{
+	__u32 row = l->trial.strategy;
+	struct standing *standing = bpf_map_lookup_elem(&standings, &row);
+	__u64 need;
+
+	if (!standing) /* it was several */
+		return;
+	need = peak_now(&l->need, now, cfg_need_half_life_ns);
+	note_mark(standing,
+		  series_mark(&l->trial, &l->demand.testimony, helped, l->seen[2], need));
+	if (standing->series >= SCORE_SERIES_LEAST)
+		score_strategy(row, standing->score);
+}
+
 /* Judges the series of raises under way. True: it was taken back just now. */
 static __always_inline bool judge_trial(const struct state_key *key, struct learning *l, __u64 now)
 {
@@ -128,12 +146,14 @@ static __always_inline bool judge_trial(const struct state_key *key, struct lear
 		count(COUNT_RAISES_HELPED);
 		count_more(COUNT_GAINED, KBIT_PER_S(testimony->now - testimony->before));
 		say_it_helped(key, l);
+		mark_strategy(l, true, now);
 		in_vain_forget(&l->in_vain);
 		break;
 	case RAISE_IN_VAIN:
 		if (!take_back(key, l, now))
 			return false;
 		count(COUNT_RAISES_IN_VAIN);
+		mark_strategy(l, false, now);
 		break;
 	case RAISE_UNKNOWN:
 		count(COUNT_RAISES_UNKNOWN);

@@ -34,6 +34,7 @@ enum {
 	/* After a raise in vain a connection to somebody else may ask after
 	 * this part of the hold. */
 	TRIAL_OTHERS_PART = 16,
+	SEVERAL_STRATEGIES = 0xffff,
 };
 
 #define TRIAL_SETTLE_LEAST_NS 2000000000ULL
@@ -61,7 +62,8 @@ struct trial {
 	__u32 rtt_us;
 	__u32 peer_family;
 	__u8 peer[16]; /* of the connection that needed most */
-	__u32 reserved;
+	__u16 raises;
+	__u16 strategy; /* that made them, or SEVERAL_STRATEGIES */
 };
 
 /* Raises in vain, one after the other. */
@@ -120,14 +122,19 @@ PURE void testify(struct testimony *testimony, const struct witness *witness, __
 
 /* A raise from `cap` is made for a need. Returns 1 for the first of a series. */
 PURE __u8 trial_raise(struct trial *trial, __u64 now_ns, __u32 sweep, __u64 cap, __u64 need,
-		      __u32 rtt_us)
+		      __u32 rtt_us, __u16 strategy)
 {
 	trial->raised_ns = now_ns;
 	trial->rtt_us = rtt_us;
 	if (trial->cap_before) {
 		trial->need = max_u64(trial->need, need);
+		trial->raises = min_u64(trial->raises + 1, 0xffff);
+		if (trial->strategy != strategy)
+			trial->strategy = SEVERAL_STRATEGIES;
 		return 0;
 	}
+	trial->raises = 1;
+	trial->strategy = strategy;
 	trial->need = need;
 	trial->cap_before = cap;
 	trial->sweep = sweep;

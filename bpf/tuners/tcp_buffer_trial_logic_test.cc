@@ -15,10 +15,11 @@ constexpr uint64_t kCap = 1'000'000;
 constexpr uint64_t kNeed = 8'000'000;
 constexpr uint32_t kRttUs = 100'000;
 constexpr uint32_t kSweep = 7;
+constexpr uint16_t kStrategy = 1;
 
 trial RaisedAt(uint64_t now) {
   trial t = {};
-  trial_raise(&t, now, kSweep, kCap, kNeed, kRttUs);
+  trial_raise(&t, now, kSweep, kCap, kNeed, kRttUs, kStrategy);
   return t;
 }
 
@@ -94,12 +95,27 @@ TEST(WitnessTest, GainUpToWhatTheOldMaximumCarriedIsNoHelp) {
   EXPECT_EQ(RAISE_IN_VAIN, trial_outcome(&t, &heard, Late(t), 2 * kCap));
 }
 
+TEST(TrialTest, KnowsHowManyRaisesItTookAndWhichStrategyMadeThemAll) {
+  trial t = RaisedAt(kStart);
+  EXPECT_EQ(1, t.raises);
+  EXPECT_EQ(kStrategy, t.strategy);
+  trial_raise(&t, kStart, kSweep, 2 * kCap, kNeed, kRttUs, kStrategy);
+  EXPECT_EQ(2, t.raises);
+  EXPECT_EQ(kStrategy, t.strategy);
+  trial_raise(&t, kStart, kSweep, 2 * kCap, kNeed, kRttUs, kStrategy - 1);
+  trial_raise(&t, kStart, kSweep, 2 * kCap, kNeed, kRttUs, kStrategy);
+  EXPECT_EQ(SEVERAL_STRATEGIES, t.strategy);
+  t.raises = UINT16_MAX;
+  trial_raise(&t, kStart, kSweep, 2 * kCap, kNeed, kRttUs, kStrategy);
+  EXPECT_EQ(UINT16_MAX, t.raises);
+}
+
 TEST(WitnessTest, OnlyWhoAskedForTheFirstRaiseIsOne) {
   trial t = RaisedAt(kStart);
   witness first = {}, later = {}, never = {};
   witness_ask(&first, kSweep, 1, kCap, 179, kRttUs);
   witness_ask(&later, kSweep + 3, 1, kCap, 179, kRttUs);
-  EXPECT_EQ(0, trial_raise(&t, kStart + kSecond, kSweep + 3, 2 * kCap, kNeed, kRttUs))
+  EXPECT_EQ(0, trial_raise(&t, kStart + kSecond, kSweep + 3, 2 * kCap, kNeed, kRttUs, kStrategy))
       << "one series";
   EXPECT_EQ(kCap, t.cap_before);
   EXPECT_TRUE(is_witness(&t, &first));
@@ -147,7 +163,7 @@ TEST(InVainTest, LargerNeedIsAnotherMatter) {
 
 TEST(InVainTest, LargestNeedOfASeriesCounts) {
   trial t = RaisedAt(kStart);
-  trial_raise(&t, kStart, kSweep, 2 * kCap, 2 * kNeed, kRttUs);
+  trial_raise(&t, kStart, kSweep, 2 * kCap, 2 * kNeed, kRttUs, kStrategy);
   in_vain v = {};
   in_vain_note(&v, &t, kStart);
   EXPECT_EQ(2 * kNeed, v.need);
@@ -155,7 +171,7 @@ TEST(InVainTest, LargestNeedOfASeriesCounts) {
 
 TEST(TrialTest, ExtremesDoNotWrap) {
   trial t = {};
-  trial_raise(&t, 0, 0, 1, UINT64_MAX, UINT32_MAX);
+  trial_raise(&t, 0, 0, 1, UINT64_MAX, UINT32_MAX, kStrategy);
   EXPECT_GT(trial_patience_ns(&t), trial_settle_ns(&t));
   witness w = {};
   witness_ask(&w, 0, UINT64_MAX, UINT64_MAX, 256, 0);

@@ -186,7 +186,7 @@ static __always_inline void want_somaxconn(const struct state_key *key, __u32 in
 					   const struct listen_finding *found)
 {
 	bool wanted = found->cut || found->overflowed;
-	struct listening *l = listening_of(key, wanted);
+	struct listening *l = state_of(&backlogs, key, &blank_listening, wanted);
 	struct listen_demand *demand;
 
 	if (!l)
@@ -214,7 +214,7 @@ static __always_inline void want_syn_backlog(const struct state_key *key, __u32 
 					     const struct listen_look *look,
 					     const struct listen_finding *found)
 {
-	struct listening *l = listening_of(key, found->syn_full);
+	struct listening *l = state_of(&backlogs, key, &blank_listening, found->syn_full);
 	__u64 need = sat_add(look->requests, found->syn_lost);
 	struct listen_demand *demand;
 
@@ -285,15 +285,10 @@ static __always_inline void set_beat(void)
 
 static __always_inline void finish_sweep(void)
 {
-	for (__u32 i = 0; i < TOUCHED_MAX; i++) {
-		if (i >= sweep.touched)
-			break;
-		decide(i);
-	}
+	end_sweep();
 	set_beat();
 	count(COUNT_SWEEPS);
-	sweep.number++;
-	sweep.waiting = sweep.kept = sweep.touched = 0;
+	sweep.waiting = sweep.kept = 0;
 }
 
 /* Called for each listener that has a storage, then once more without one. */

@@ -9,18 +9,11 @@
 #include "bpf/common/propose.bpf.h"
 #include "bpf/common/pure/learning.h"
 #include "bpf/common/pure/peak.h"
+#include "bpf/common/sweep.bpf.h"
 #include "bpf/tuners/tcp_listen_logic.h"
 
-#define SECOND_NS 1000000000ULL
-
-/* Half of a need is forgotten in this time. */
-const volatile __u64 cfg_need_half_life_ns = 600 * SECOND_NS;
-/* A value comes down when its upper half was not needed for so long. */
-const volatile __u64 cfg_unneeded_ns = 600 * SECOND_NS;
 /* After a raise could not be made: for as long others come first. */
 const volatile __u64 cfg_held_ns = 60 * SECOND_NS;
-/* Moves further apart than this say nothing about each other. */
-const volatile __u64 cfg_learning_horizon_ns = 3600 * SECOND_NS;
 
 /* The listeners. Key: socket; `asked` written by listen(), the rest by the
  * sweep; goes with the socket. Without memory for it, the listener is not
@@ -76,29 +69,12 @@ struct {
 } backlogs SEC(".maps");
 
 /* The sweep under way. Only the daemon's thread runs it. */
-#define TOUCHED_MAX 64 /* further namespaces get their turn in the next sweep */
 struct {
-	__u64 number;
-	__u32 touched;
 	__u32 waiting; /* listeners to look at again soon */
 	__u32 kept;    /* tunables that are raised, or should be */
-	struct state_key keys[TOUCHED_MAX];
-} sweep = {.number = 1}; /* that of a blank demand is 0 */
+} sweep;
 
-struct listening blank_listening; /* too large for the stack */
-
-/* What was learned about {namespace, tunable}; NULL when there is none and none
- * is `wanted`, or no room. */
-static __always_inline struct listening *listening_of(const struct state_key *key, bool wanted)
-{
-	struct listening *l = bpf_map_lookup_elem(&backlogs, key);
-
-	if (l || !wanted)
-		return l;
-	if (bpf_map_update_elem(&backlogs, key, &blank_listening, BPF_NOEXIST))
-		count(COUNT_STATE_FULL);
-	return bpf_map_lookup_elem(&backlogs, key);
-}
+struct listening blank_listening;
 
 /* What a listener needs, held back or not, so that it is not taken away. */
 static __always_inline void note_need(struct listening *l, const struct state_key *key, __u64 now,
@@ -118,15 +94,7 @@ static __always_inline struct listen_demand *demand_of(struct listening *l,
 						       const struct state_key *key, __u64 now)
 {
 	sweep.kept++;
-	if (l->demand.sweep == sweep.number)
-		return &l->demand;
-	if (now < l->held_until_ns || sweep.touched >= TOUCHED_MAX)
-		return NULL;
-	sweep.keys[sweep.touched & (TOUCHED_MAX - 1)] = *key;
-	sweep.touched++;
-	l->demand = blank_listening.demand;
-	l->demand.sweep = sweep.number;
-	return &l->demand;
+	return now >= l->held_until_ns && touch(key, &l->demand) ? &l->demand : NULL;
 }
 
 /* A request for another value, to be completed and sent; NULL: not now. */
@@ -155,11 +123,9 @@ static __always_inline __u32 held_back(const struct state_key *key, __u64 target
 	return sample_value(SAMPLE_TCP_MEM_USED) >= pressure ? COUNT_HELD_MEMORY : 0;
 }
 
-/* A global function: the verifier checks it once, for any index, rather than
- * anew in each turn of the loop. */
 __noinline int decide(__u32 index)
 {
-	struct state_key key = sweep.keys[index & (TOUCHED_MAX - 1)];
+	struct state_key key = touched_key(index);
 	struct listening *l = bpf_map_lookup_elem(&backlogs, &key);
 	__u64 pressure = sample_value(SAMPLE_TCP_MEM_PRESSURE);
 	__u64 now = bpf_ktime_get_ns();

@@ -5,7 +5,7 @@
 
 #include <string>
 
-#include "controller/undo_journal.h"
+#include "controller/undo/undo_journal.h"
 
 namespace bpftune {
 

@@ -60,6 +60,9 @@ class FakeState : public TuningState {
         entry.count = entry.previous_count;
         Copy(entry.previous, entry.values);
         break;
+      case ORDER_RESERVE:
+        if (owners_full && !owners.contains(set)) return Ok();
+        break;
     }
     owners[set] = entry;
     return Ok();
@@ -98,8 +101,9 @@ class FakeState : public TuningState {
   std::map<state_key, published> written;
   std::map<uint16_t, tuner_control> controls;
   std::vector<order> orders;
-  bool full = false;    // no room for another published value
-  int order_error = 0;  // of the watcher's pulse
+  bool full = false;         // no room for another published value
+  int order_error = 0;       // of the watcher's pulse
+  bool owners_full = false;  // no room for another entry of the watcher's
 
  private:
   template <typename Value>

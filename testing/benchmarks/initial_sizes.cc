@@ -30,6 +30,11 @@ constexpr Arm kArms[] = {{"as the kernel has it", 131072, 16384},
                          {"tcp_rmem[1] 1 MiB", kLarge, 16384},
                          {"tcp_wmem[1] 1 MiB", 131072, kLarge}};
 
+struct Plan {
+  int rounds = 7;
+  std::vector<int> kilobytes = {100, 300, 1000};
+};
+
 // Seconds until the receiver has everything, on a fresh connection.
 Result<double> Transfer(const Path& path, const Arm& arm, uint64_t bytes) {
   const auto triple = [](int initial) { return "4096 " + std::to_string(initial) + " 67108864"; };
@@ -45,15 +50,15 @@ Result<double> Transfer(const Path& path, const Arm& arm, uint64_t bytes) {
   return flow->WaitForCompletion(60s);
 }
 
-Status MeasurePath(double rate_mbit, double rtt_ms, int rounds, Report* report) {
+Status MeasurePath(double rate_mbit, double rtt_ms, const Plan& plan, Report* report) {
   auto path = Path::Create({.rtt_ms = rtt_ms, .rate_mbit = rate_mbit});
   if (!path) return path.error();
   report->Heading(std::to_string(static_cast<int>(rate_mbit)) + " Mbit/s, " +
                   std::to_string(static_cast<int>(rtt_ms)) + " ms");
-  for (const int kilobytes : {100, 300, 1000}) {
+  for (const int kilobytes : plan.kilobytes) {
     std::vector<double> seconds[std::size(kArms)];
     // Each arm comes first, second and last in turn: what came before may matter.
-    for (int round = 0; round < rounds; ++round) {
+    for (int round = 0; round < plan.rounds; ++round) {
       for (size_t i = 0; i < std::size(kArms); ++i) {
         const size_t arm = (i + static_cast<size_t>(round)) % std::size(kArms);
         auto took = Transfer(*path, kArms[arm], uint64_t{1000} * static_cast<uint64_t>(kilobytes));
@@ -79,14 +84,17 @@ Status MeasurePath(double rate_mbit, double rtt_ms, int rounds, Report* report) 
 }
 
 int Main(int argc, char** argv) {
-  int rounds = 7;
+  Plan plan;
   CLI::App app("short transfers on long paths, with larger initial buffers and without");
-  app.add_option("--rounds", rounds)->check(CLI::PositiveNumber);
+  app.add_option("--rounds", plan.rounds)->check(CLI::PositiveNumber);
+  app.add_option("--kilobytes", plan.kilobytes, "the sizes, separated by commas")
+      ->delimiter(',')
+      ->check(CLI::PositiveNumber);
   CLI11_PARSE(app, argc, argv);
   Report report("initial_sizes");
   for (const double rate : {100.0, 1000.0}) {
     for (const double rtt : {100.0, 200.0}) {
-      auto measured = MeasurePath(rate, rtt, rounds, &report);
+      auto measured = MeasurePath(rate, rtt, plan, &report);
       if (!measured) {
         std::fprintf(stderr, "initial_sizes: %s\n", measured.error().message().c_str());
         return Report::kCouldNotMeasure;

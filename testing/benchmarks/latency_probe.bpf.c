@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note
 /*
  * latency_probe: a tuner for the decision latency benchmark. In every pulse,
- * ten times a second, it asks for another tcp_rmem in each of two namespaces,
- * as any tuner does; and notes when.
+ * ten times a second, it asks for another tcp_rmem, as any tuner does, and
+ * notes when: in one of two namespaces, in the other, then in both at once.
  */
 #include "bpf/common/tuner.bpf.h"
 
@@ -40,7 +40,7 @@ struct {
 __u32 decided;
 __u32 pulses;
 
-static __always_inline void decide(__u32 row, __u32 place)
+static __always_inline void decide(__u32 row, enum probe_place place)
 {
 	struct probe_target *target = bpf_map_lookup_elem(&probe_targets, &row);
 	__u32 index = decided & PROBE_INDEX_MASK;
@@ -70,7 +70,7 @@ static __always_inline void decide(__u32 row, __u32 place)
 	else
 		__builtin_memcpy(request->seen, target->seen, sizeof(request->seen));
 	__builtin_memcpy(request->wanted, request->seen, sizeof(request->wanted));
-	request->wanted[2] = (pulses & 1 ? PROBE_HIGH : PROBE_LOW) + index;
+	request->wanted[2] = (index & 1 ? PROBE_HIGH : PROBE_LOW) + index;
 	request->evidence[0] = index;
 	decision->target = row;
 	decision->place = place;
@@ -81,7 +81,7 @@ static __always_inline void decide(__u32 row, __u32 place)
 }
 
 /* Called for each target, then once more: only then it decides, as a sweep
- * does. The namespaces take turns in being first. */
+ * does. Where both get their turn they take turns in being first. */
 SEC("?iter/bpf_map_elem")
 int decide__probe_targets(struct bpf_iter__bpf_map_elem *ctx)
 {
@@ -91,8 +91,12 @@ int decide__probe_targets(struct bpf_iter__bpf_map_elem *ctx)
 		return 0;
 	if (beat)
 		beat->period_ms = BEAT_MIN_MS;
-	decide(pulses >> 1 & 1, 0);
-	decide(!(pulses >> 1 & 1), 1);
+	if (pulses & 2) {
+		decide(pulses & 1, PROBE_FIRST);
+		decide(!(pulses & 1), PROBE_SECOND);
+	} else {
+		decide(pulses & 1, PROBE_ALONE);
+	}
 	pulses++;
 	return 0;
 }

@@ -8,7 +8,7 @@
 #define PROBE_DECISIONS_MAX 8192
 
 /* Every decision wants a maximum that no other wants, so the value that
- * arrives says which one it was. Up and down in turn. */
+ * arrives says which one it was. */
 #define PROBE_LOW (2 << 20)
 #define PROBE_HIGH (4 << 20)
 #define PROBE_INDEX_MASK (PROBE_DECISIONS_MAX - 1)
@@ -21,10 +21,17 @@ struct probe_target {
   __u32 reserved;
 };
 
+enum probe_place {
+  PROBE_ALONE, /* the only decision of its pulse */
+  PROBE_FIRST, /* of two */
+  PROBE_SECOND,
+  PROBE_PLACES,
+};
+
 struct probe_decision {
   __u64 time_ns; /* of the request; 0: none yet */
   __u32 target;
-  __u32 place; /* 0: the first request of its pulse */
+  __u32 place; /* enum probe_place */
 };
 
 /* A write of the daemon, as the kernel saw it. */

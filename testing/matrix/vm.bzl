@@ -14,7 +14,7 @@ def vm_test(
         virtual_time = False,
         env = {},
         tags = [],
-        timeout = "long",
+        timeout = "eternal",
         **kwargs):
     """Runs a test binary in a virtual machine, with the same files and folder as Bazel gives it.
 
@@ -38,7 +38,8 @@ def vm_test(
         minutes of waiting take seconds, and the host's load does not matter.
       env: more environment variables for it.
       tags: more tags.
-      timeout: Bazel's; a minute of it is kept for fetching the kernel.
+      timeout: Bazel's; a minute of it is kept for fetching the kernel. Emulation on a busy machine takes
+        its time; only what hangs comes near it.
       **kwargs: passed to sh_test.
     """
     native.sh_test(
@@ -65,3 +66,18 @@ def vm_test(
         timeout = timeout,
         **kwargs
     )
+
+def vm_tests(name, kernels, **kwargs):
+    """vm_test NAME_KERNEL on each of these kernels.
+
+    Args:
+      name: without the kernel.
+      kernels: as vm_test has them.
+      **kwargs: passed to vm_test.
+    """
+    for kernel in kernels:
+        vm_test(
+            name = name + "_" + kernel.replace(".", "_"),
+            kernel = kernel,
+            **kwargs
+        )

@@ -73,7 +73,7 @@ TEST(VmTest, StandsWhereBazelWouldPutIt) {
   const char* tree = std::getenv("TEST_SRCDIR");
   ASSERT_NE(tree, nullptr);
   EXPECT_EQ(std::filesystem::current_path().parent_path(), tree);
-  EXPECT_TRUE(std::filesystem::exists("testing/matrix/vm_selftest"));
+  EXPECT_TRUE(std::filesystem::exists("testing/matrix/selftest"));
   EXPECT_TRUE(std::filesystem::is_directory(std::getenv("TEST_TMPDIR")));
 }
 

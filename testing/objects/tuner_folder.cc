@@ -4,9 +4,13 @@
 #include <gtest/gtest.h>
 #include <stdlib.h>
 
+#include <cstddef>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+
+#include "bpf/common/tuner_abi.h"
 
 namespace bpftune::testing {
 
@@ -28,6 +32,28 @@ Result<TunerFolder> TunerFolder::Create(const std::vector<std::string>& objects,
     if (!added) return added.error();
   }
   return folder;
+}
+
+Result<std::string> WithStrategiesJudgedAfter(std::string object, uint32_t seconds) {
+  // The section lies in the file as it does in the kernel, and begins with the magic.
+  const uint64_t magic = TUNER_MAGIC;
+  const size_t begin =
+      object.find(std::string(reinterpret_cast<const char*>(&magic), sizeof(magic)));
+  tuner_header header = {};
+  if (begin == std::string::npos || object.size() - begin < sizeof(header)) {
+    return Error("the object has no description");
+  }
+  std::memcpy(&header, object.data() + begin, sizeof(header));
+  const tuner_table& table = header.strategies;
+  const size_t end = table.offset + size_t{table.record_size} * table.count;
+  if (table.count == 0 || object.size() - begin < end) {
+    return Error("the object has no strategies");
+  }
+  for (size_t row = 0; row < table.count; ++row) {
+    const size_t at = begin + table.offset + row * table.record_size;
+    std::memcpy(object.data() + at + offsetof(tuner_strategy, seconds), &seconds, sizeof(seconds));
+  }
+  return object;
 }
 
 TunerFolder::~TunerFolder() {

@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -40,5 +41,8 @@ class TunerFolder {
 };
 
 Result<std::string> ReadObject(const std::string& path);
+
+// The bytes of an object with strategies, changed so that each is judged after so many seconds.
+Result<std::string> WithStrategiesJudgedAfter(std::string object, uint32_t seconds);
 
 }  // namespace bpftune::testing

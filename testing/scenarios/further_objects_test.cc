@@ -236,6 +236,26 @@ INSTANTIATE_TEST_SUITE_P(
                               [](const auto& path) { return truncate(path.c_str(), 3000) == 0; }}),
     [](const auto& refusal) { return refusal.param.name; });
 
+TEST_F(FurtherObjectsTest, OneOfItsProgramsCanBeSwitchedOff) {
+  ASSERT_NO_FATAL_FAILURE(Drop());
+  ASSERT_NO_FATAL_FAILURE(Start({"--without-hook", "ask__asked"}));
+
+  EXPECT_TRUE(Says("not loaded: " + path() +
+                   ": .*ask__asked: switched off with --without-hook.*continuing without it"));
+}
+
+TEST_F(FurtherObjectsTest, AProgramThatNobodyHasCannotBeSwitchedOff) {
+  ASSERT_NO_FATAL_FAILURE(Drop());
+  ASSERT_OK_AND_ASSIGN(Daemon daemon,
+                       Run({"--objects", dropped_->path(), "--without-hook", "ask__no_such"}));
+  ASSERT_OK_AND_ASSIGN(DaemonExit exit, daemon.WaitForExit(kPatience));
+
+  EXPECT_EQ(exit.code, 1);
+  EXPECT_EQ(daemon.CountLines("cannot start: --without-hook 'ask__no_such': there is no such "
+                              "program; there are .*ask__asked"),
+            1U);
+}
+
 TEST_F(FurtherObjectsTest, ANameOfATunerThatIsThereIsRefused) {
   ASSERT_OK_AND_ASSIGN(std::string sysctl, ReadObject(kSysctlObject));
   ASSERT_OK(dropped_->Add("other.bpf.o", sysctl));

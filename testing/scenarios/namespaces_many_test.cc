@@ -14,8 +14,8 @@
 #include <string>
 #include <vector>
 
-#include "controller/inherited.h"
 #include "controller/netns_reaper.h"
+#include "controller/shared_maps.h"
 #include "controller/sysctl_files.h"
 #include "controller/tuning_state.h"
 #include "testing/netns_harness/bulk_flow.h"

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note
-// sysctl(8) applies a file of many sysctls while the daemon tunes; and a set that was the
-// administrator's is given back.
+// sysctl(8) applies a file of many sysctls while the daemon tunes; a set that was the
+// administrator's is given back; there is no room to remember who owns what.
 
+#include <bpf/bpf.h>
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sched.h>
@@ -19,6 +20,7 @@
 #include "testing/netns_harness/child_process.h"
 #include "testing/netns_harness/expect.h"
 #include "testing/objects/asker.h"
+#include "testing/objects/held_objects.h"
 #include "testing/objects/tuner_folder.h"
 #include "testing/privilege.h"
 #include "testing/scenarios/administrator.h"
@@ -164,6 +166,57 @@ TEST_F(OverrideProtocolTest, AWriteThatTheKernelRefusesDoesNotCostHimWhatHeHas) 
   EXPECT_TRUE(EventuallyTrue([&] { return Owner()->values[0] == 2000000; }, 20s));
   EXPECT_TRUE(IsOwned(Owner()));
   EXPECT_EQ(Tuned(), 2000000);
+  ASSERT_OK(daemon_->Stop());
+}
+
+// Fills the map of the owners, with sets of a tuner that there is not.
+class OwnersFullTest : public OverrideProtocolTest {
+ protected:
+  void Fill() {
+    ASSERT_OK_AND_ASSIGN(HeldObjects held, HeldObjects::Of(daemon_->pid()));
+    ASSERT_OK_AND_ASSIGN(owners_, held.Map(MAP_OWNERS));
+    const owner nobody = {};
+    for (uint64_t netns = 1; netns <= STATE_MAX_ENTRIES + 1; ++netns) {
+      const state_key key = Filler(netns);
+      if (bpf_map_update_elem(owners_.get(), &key, &nobody, BPF_ANY) != 0) return;
+    }
+    FAIL() << "the map has no end";
+  }
+  void Empty() const {
+    for (uint64_t netns = 1; netns <= STATE_MAX_ENTRIES; ++netns) {
+      const state_key key = Filler(netns);
+      (void)bpf_map_delete_elem(owners_.get(), &key);
+    }
+  }
+
+ private:
+  static state_key Filler(uint64_t netns) {
+    return {.netns = netns, .tuner = TUNERS_MAX - 1, .row = 0, .reserved = 0};
+  }
+  UniqueFd owners_;
+};
+
+TEST_F(OwnersFullTest, WhatIsTunedAlreadyIsYieldedAllTheSame) {
+  const int64_t before = Value();
+  ASSERT_EQ(Tuned(), before + 1);
+  ASSERT_NO_FATAL_FAILURE(Fill());
+  ASSERT_OK(host_->SetSysctl(kAskOutputName, "2000000"));
+  EXPECT_TRUE(IsOwned(Owner()));
+  EXPECT_EQ(Tuned(), 2000000);
+  ASSERT_OK(daemon_->Stop());
+}
+
+// Not even when there is room again: his write while there was none is not remembered.
+TEST_F(OwnersFullTest, WhatWasNotTunedIsLeftAloneFromThenOn) {
+  const int64_t before = Value();
+  ASSERT_NO_FATAL_FAILURE(Fill());
+  EXPECT_EQ(Tuned(), before);
+  EXPECT_TRUE(daemon_->WaitForLine("was not changed, nor will be others .* no room", 20s));
+  ASSERT_OK(host_->SetSysctl(kAskOutputName, "2000000"));
+  EXPECT_TRUE(daemon_->WaitForLine("no room to remember that it is theirs", 20s));
+  Empty();
+  EXPECT_EQ(Tuned(), 2000000);
+  EXPECT_FALSE(Owner());
   ASSERT_OK(daemon_->Stop());
 }
 

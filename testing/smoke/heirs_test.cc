@@ -12,8 +12,8 @@
 #include <vector>
 
 #include "controller/log.h"
-#include "controller/undo_command.h"
-#include "controller/undo_journal.h"
+#include "controller/undo/undo_command.h"
+#include "controller/undo/undo_journal.h"
 #include "testing/netns_harness/expect.h"
 #include "testing/netns_harness/host.h"
 #include "testing/privilege.h"

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note
+#pragma once
+
+// What outlives the daemon: maps pinned in a folder of its instance on a BPF file system, and
+// beside them the map `layout` (bpf/common/state_abi.h), which says what is in them and which
+// tuner has which number. What another version has left in another layout is removed, never read.
+// Programs, links and socket storage are not pinned: they go with the daemon.
+
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "bpf/common/state_abi.h"
+#include "controller/kept/map_form.h"
+#include "controller/result.h"
+#include "controller/unique_fd.h"
+
+namespace bpftune {
+
+class Pins {
+ public:
+  // Keeps nothing; gives numbers all the same.
+  Pins() = default;
+
+  // Makes the folder if need be. Fails, with what to do, if it is on no BPF file system or somebody
+  // else may write in it.
+  static Result<Pins> Open(const std::string& directory);
+
+  // The map pinned under this name, if it has this form and this layout; else none, and whatever
+  // is there is removed.
+  UniqueFd Take(const std::string& name, const MapForm& form, uint64_t layout);
+  // Pins a map under that name. What goes wrong is among the news.
+  void Keep(const std::string& name, int map, uint64_t layout);
+
+  // The number of a tuner in keys (state_key): the one it had, else one that is free. If its rows
+  // have another meaning now, it gets a new one, and the old one is nobody's.
+  Result<uint16_t> NumberOf(const std::string& tuner, uint64_t rows);
+  // Some tuner has this number, loaded or not.
+  bool IsNumber(uint16_t number) const;
+
+  // What an administrator should know: one line each. Forgotten by the call.
+  std::vector<std::string> TakeNews();
+
+ private:
+  std::string PathOf(const std::string& name) const { return directory_ + "/" + name; }
+  std::string Read();
+  Status StartAfresh();
+  bool Note(const std::string& name, const layout_entry& entry);
+  void GiveUp(const Error& why);
+
+  std::string directory_;  // empty: nothing is kept
+  UniqueFd layout_;
+  std::map<std::string, layout_entry> entries_;  // the same as in the map
+  std::set<uint16_t> retired_;                   // numbers that were taken away
+  std::vector<std::string> news_;
+};
+
+}  // namespace bpftune
