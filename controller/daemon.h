@@ -90,6 +90,7 @@ class Daemon {
   Status TellScope();
   Status LoadTuners(const Options& options);
   void LetObjectsAct();
+  ModuleUse UseOfModules() const;
   void StartClock(Tuner* tuner);
   void Inherit();
   Row RowOf(const std::string& tunable) const;

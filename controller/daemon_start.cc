@@ -118,7 +118,10 @@ Status Daemon::LoadTuners(const Options& options) {
   auto loaded = TunerSet::Load(options.tuners, maps_, &pins_, facts_);
   if (!loaded) return loaded.error();
   tuners_ = std::move(*loaded);
-  for (const auto& tuner : tuners_.tuners()) StartClock(tuner.get());
+  for (const auto& tuner : tuners_.tuners()) {
+    tuner->LookForModules(UseOfModules());
+    StartClock(tuner.get());
+  }
   state_.set_watcher(&tuners_.watcher());
   auto introduced = tuners_.watcher().RunPulse();  // tells the watcher who we are
   if (!introduced) return introduced.error();
@@ -133,6 +136,10 @@ void Daemon::LetObjectsAct() {
   const tuner_control control = {.paused = is_frozen, .observe = mode_ == Mode::kObserve};
   const uint32_t key = CONTROL_OF_ALL;
   (void)bpf_map_update_elem(maps_.fd(MAP_CONTROL), &key, &control, BPF_ANY);  // cannot fail
+}
+
+ModuleUse Daemon::UseOfModules() const {
+  return journal_ && !*objects_frozen_ ? ModuleUse::kLoad : ModuleUse::kLookOnly;
 }
 
 // For the last of the tuners.

@@ -261,6 +261,14 @@ Result<Tuner> Tuner::Load(const ObjectFile& file, Description description, uint1
   return tuner;
 }
 
+void Tuner::LookForModules(ModuleUse use) {
+  modules_.clear();
+  for (const Module& module : description_.modules) {
+    const Status there = LookForModule(module.name, use);
+    modules_.push_back({module, there ? "" : there.error().message()});
+  }
+}
+
 std::string Tuner::WhyNot(size_t strategy) const {
   for (size_t row = 0; row < states_.size(); ++row) {
     if (!(description_.strategies[strategy].hooks & (1U << row)) || !states_[row].program.empty())

@@ -13,6 +13,7 @@
 #include "controller/description.h"
 #include "controller/kept/kept_maps.h"
 #include "controller/log.h"
+#include "controller/modules.h"
 #include "controller/result.h"
 #include "controller/shared_maps.h"
 
@@ -36,6 +37,12 @@ struct HookState {
   std::string why_not;     // what the last alternative that failed said
 };
 
+// How a module came out.
+struct ModuleState {
+  Module module;
+  std::string why_not;  // empty: the kernel has what is in it
+};
+
 class Tuner {
  public:
   // What the object says of itself, checked; nothing is loaded.
@@ -55,6 +62,10 @@ class Tuner {
   bool Walks(const std::string& map) const;
   // Its own maps whose key is a struct state_key.
   std::vector<int> StateMaps() const;
+
+  // Looks for the modules of the description.
+  void LookForModules(ModuleUse use);
+  const std::vector<ModuleState>& modules() const { return modules_; }
 
   // Why this strategy of the description cannot run; empty: all its hooks have a program.
   std::string WhyNot(size_t strategy) const;
@@ -85,6 +96,7 @@ class Tuner {
   std::vector<std::string> state_maps_;
   BpfObjectPtr object_;
   std::vector<HookState> states_;
+  std::vector<ModuleState> modules_;
   std::vector<BpfLinkPtr> links_;  // beside states_; destroyed before the object
 };
 
