@@ -63,7 +63,7 @@
 	C(OBSERVED, "connections not switched in a dry run, or while frozen")      \
 	C(UNUSABLE, "times the kernel had no such algorithm, or not for us")  \
 	C(HOSTS, "hosts to which a path loses segments")                      \
-	C(CONNECTIONS, "connections to such hosts")                           \
+	C(CONNECTIONS, "new connections to such hosts")                       \
 	C(TUNED, "of these, connections given what is best for their host")   \
 	C(TRIED, "of these, connections given something to learn from")       \
 	C(CONTROL, "of these, connections kept at the default, to compare")   \
@@ -78,3 +78,13 @@
 #define TCP_CONN_HOOKS(H)                                                     \
 	H(CONN, "conn", HOOK_EVENT, HOOK_REQUIRED, 0,                         \
 	  "no connection is seen; congestion control is not chosen")
+
+#define TCP_CONN_MODULES(M)                                                   \
+	M("tcp_bbr", "connections over a path that loses keep the default")   \
+	M("tcp_htcp", "htcp is not among what is tried for a host")
+
+#define TCP_CONN_REPORTS(R)                                                   \
+	R("{0} connections to {1} hosts", COUNT_CONNECTIONS, COUNT_HOSTS)     \
+	R("tuned ones delivered {ratio} times the control group's rate",      \
+	  COUNT_TUNED_KIB, COUNT_TUNED_MS, COUNT_CONTROL_KIB, COUNT_CONTROL_MS) \
+	R("{0} hosts went back to the default", COUNT_BACK)

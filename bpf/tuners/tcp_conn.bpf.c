@@ -43,7 +43,8 @@
  */
 #include "bpf/common/tuner.bpf.h"
 #include "policies/tcp_conn.policy.h"
-TUNER_DEFINE(TCP_CONN, "tcp_conn", "the congestion control that suits each remote host");
+TUNER_DEFINE_WITH(TCP_CONN, "tcp_conn", "the congestion control that suits each remote host",
+		  TUNER_NONE, TCP_CONN_MODULES, TCP_CONN_REPORTS);
 
 #include "bpf/common/request.bpf.h"
 #include "bpf/tuners/tcp_conn_state.bpf.h"
@@ -154,6 +155,7 @@ static __always_inline void rescue(struct bpf_sock_ops *ctx, struct tcp_sock *tp
 	host = remembered_host(&key, net);
 	if (!host)
 		return;
+	count_host(host, now);
 	if (!may_act()) {
 		count(COUNT_OBSERVED);
 		note_loss(tp, host, SCENARIO_LOSS_OBSERVED, &conn->loss, now);
@@ -161,11 +163,10 @@ static __always_inline void rescue(struct bpf_sock_ops *ctx, struct tcp_sock *tp
 	}
 	look_at_run(conn, tp, now);
 	note_run(host, conn, min_rtt_of(tp), now); /* of neither group */
+	reward_run_restart(&conn->run);
 	if (!give(ctx, tp, conn, ARM_BBR, now))
 		return;
 	count(COUNT_SWITCHED);
-	reward_run_restart(&conn->run);
-	conn->group = GROUP_NONE;
 	note_loss(tp, host, scenario, &conn->loss, now);
 }
 
@@ -191,6 +192,7 @@ static __always_inline void choose(struct bpf_sock_ops *ctx, struct bpf_sock *sk
 	if (!conn)
 		return;
 	count(COUNT_CONNECTIONS);
+	count_host(host, now);
 	look_at_run(conn, tp, now);
 	if (bpf_get_prandom_u32() % CONTROL_HELD_OUT == 0) {
 		conn->group = GROUP_CONTROL;
@@ -256,7 +258,7 @@ static __always_inline void judge_loss(struct bpf_sock_ops *ctx, struct tcp_sock
 		.spurious = tp->dsack_dups,
 		.recovery = tp->high_seq,
 		.srtt_us = tp->srtt_us >> 3,
-		.min_rtt_us = min_rtt_of(tp),
+		.min_rtt_us = lesser_rtt(min_rtt_of(tp), conn->host_rtt_us),
 	};
 	__u32 verdict = loss_update(&conn->loss, &look, conn->path_segments, &limits);
 
@@ -267,6 +269,23 @@ static __always_inline void judge_loss(struct bpf_sock_ops *ctx, struct tcp_sock
 	}
 	if (verdict == LOSS_NOISE)
 		rescue(ctx, tp, conn, now);
+}
+
+/* The connection loses its first segment. Whatever the host: it is known how
+ * short round trips to it can be, if others have been there. */
+static __always_inline void begin_losing(struct bpf_sock_ops *ctx, struct tcp_sock *tp,
+					 struct conn *conn)
+{
+	struct host_key key;
+	struct host *host;
+
+	conn->losing = 1;
+	count(COUNT_LOSING);
+	ask_for(ctx, BPF_SOCK_OPS_STATE_CB_FLAG);
+	fill_host_key(&key, ctx, netns_id(net_of(tp)));
+	host = known_host(&key, net_of(tp));
+	if (host)
+		conn->host_rtt_us = host->bandit.min_rtt_us;
 }
 
 /* A segment is being sent again. */
@@ -285,11 +304,8 @@ static __always_inline void see_retransmission(struct bpf_sock_ops *ctx)
 	tp = bpf_skc_to_tcp_sock(sk);
 	if (!tp)
 		return;
-	if (!conn->losing) {
-		conn->losing = 1;
-		count(COUNT_LOSING);
-		ask_for(ctx, BPF_SOCK_OPS_STATE_CB_FLAG);
-	}
+	if (!conn->losing)
+		begin_losing(ctx, tp, conn);
 	if (now >= conn->next_look_ns) {
 		conn->next_look_ns = now + max_u64(125ULL * tp->srtt_us, LOOK_AFTER_NS);
 		look_at_run(conn, tp, now);

@@ -50,12 +50,22 @@ static __always_inline struct host *remembered_host(const struct host_key *key, 
 
 	if (host)
 		return host;
-	if (!bpf_map_update_elem(&hosts, key, &blank_host, BPF_NOEXIST))
-		count(COUNT_HOSTS);
+	bpf_map_update_elem(&hosts, key, &blank_host, BPF_NOEXIST);
 	host = bpf_map_lookup_elem(&hosts, key);
 	if (host)
 		host->fallback = (__u64)net->ipv4.tcp_congestion_control;
 	return host;
+}
+
+/* Counts a host once, also if an earlier daemon has left it to us. */
+static __always_inline void count_host(struct host *host, __u64 now)
+{
+	if (!began_ns)
+		began_ns = now;
+	if (host->counted_ns >= began_ns)
+		return;
+	host->counted_ns = now;
+	count(COUNT_HOSTS);
 }
 
 static __always_inline __u32 min_rtt_of(const struct tcp_sock *tp)
@@ -63,6 +73,12 @@ static __always_inline __u32 min_rtt_of(const struct tcp_sock *tp)
 	__u32 us = tp->rtt_min.s[0].v;
 
 	return us == ~0U ? 0 : us;
+}
+
+/* 0: not known. */
+static __always_inline __u32 lesser_rtt(__u32 a, __u32 b)
+{
+	return a && (!b || a < b) ? a : b;
 }
 
 /* Jiffies so far in which the congestion window was what it waited for, not
@@ -99,6 +115,18 @@ static __always_inline void look_at_run(struct conn *conn, struct tcp_sock *tp, 
 	conn->limited_then = limited;
 }
 
+/* Adds a run to one group's sums. Only of hosts that have both groups: where the
+ * default is best, there is only a control group. */
+static __always_inline void count_compared(const struct host *host, const struct reward_run *run,
+					   __u32 kib, __u32 ms)
+{
+	if (!host->control.groups[CONTROL_GROUP_DEFAULT].weight ||
+	    !host->control.groups[CONTROL_GROUP_TUNED].weight)
+		return;
+	count_more(kib, run->bytes >> 10);
+	count_more(ms, run->busy_us / 1000);
+}
+
 /* A run has ended: what it says about the host. True: the host goes back to
  * the default, since what it got instead is worse. */
 static __always_inline bool note_run(struct host *host, struct conn *conn, __u32 min_rtt_us,
@@ -107,8 +135,7 @@ static __always_inline bool note_run(struct host *host, struct conn *conn, __u32
 	struct reward_run *run = &conn->run;
 	__u32 reward, rate;
 
-	if (host->bandit.min_rtt_us && host->bandit.min_rtt_us < min_rtt_us)
-		min_rtt_us = host->bandit.min_rtt_us;
+	min_rtt_us = lesser_rtt(host->bandit.min_rtt_us, min_rtt_us);
 	if (!reward_is_known(run, min_rtt_us))
 		return false;
 	count(COUNT_RUNS);
@@ -118,12 +145,10 @@ static __always_inline bool note_run(struct host *host, struct conn *conn, __u32
 		    min_rtt_us);
 	if (conn->group == GROUP_CONTROL) {
 		control_note(&host->control, CONTROL_GROUP_DEFAULT, reward, rate);
-		count_more(COUNT_CONTROL_KIB, run->bytes >> 10);
-		count_more(COUNT_CONTROL_MS, run->busy_us / 1000);
+		count_compared(host, run, COUNT_CONTROL_KIB, COUNT_CONTROL_MS);
 	} else if (conn->group == GROUP_TUNED) {
 		control_note(&host->control, CONTROL_GROUP_TUNED, reward, rate);
-		count_more(COUNT_TUNED_KIB, run->bytes >> 10);
-		count_more(COUNT_TUNED_MS, run->busy_us / 1000);
+		count_compared(host, run, COUNT_TUNED_KIB, COUNT_TUNED_MS);
 	}
 	if (!control_says_worse(&host->control))
 		return false;

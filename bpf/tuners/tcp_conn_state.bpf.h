@@ -42,6 +42,8 @@ struct conn {
 	__u32 limited_then;   /* ... and how long, until then, the congestion
 			       * window was what it waited for */
 	__u32 path_segments;  /* delivered in a round trip, at best and lately */
+	__u32 host_rtt_us;    /* shortest to the host when this began to lose;
+			       * 0: not known */
 	__u8 arm;	      /* its algorithm is the arm's, as long as nobody
 			       * else has set another */
 	__u8 group;	      /* enum group */
@@ -78,8 +80,9 @@ struct host_key {
 struct host {
 	struct bandit bandit;
 	struct control control;
-	__u64 said_ns;	/* when a switch was last explained; 0: never */
-	__u64 fallback; /* address of the default algorithm that arm 0 was */
+	__u64 said_ns;	  /* when a switch was last explained; 0: never */
+	__u64 counted_ns; /* ... counted among the hosts of a daemon */
+	__u64 fallback;	  /* address of the default algorithm that arm 0 was */
 };
 
 #define HOSTS_MAX 4096 /* of about 200 bytes with key and links: 0.8 MB */
@@ -89,6 +92,7 @@ struct host {
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, HOSTS_MAX);
+	__uint(pinning, LIBBPF_PIN_BY_NAME); /* for the next daemon of this boot */
 	__type(key, struct host_key);
 	__type(value, struct host);
 } hosts SEC(".maps");
@@ -99,3 +103,6 @@ const struct host blank_host; /* too large for the stack */
  * out; either time will do. */
 __u64 unusable_until_ns[ARM_COUNT];
 __u64 unusable_said_ns;
+
+/* When this daemon first had to do with a host. */
+__u64 began_ns;
