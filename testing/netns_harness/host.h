@@ -78,7 +78,8 @@ class Host {
   std::shared_ptr<const State> state_;
 };
 
-enum class Family { kIpv4, kIpv6 };
+// kMapped: IPv4 by way of an IPv6 socket.
+enum class Family { kIpv4, kIpv6, kMapped };
 
 // One end of a cable: where traffic starts or goes to.
 struct Endpoint {
@@ -87,7 +88,17 @@ struct Endpoint {
   std::string ipv4;  // without prefix length
   std::string ipv6;
 
-  const std::string& address(Family family) const { return family == Family::kIpv4 ? ipv4 : ipv6; }
+  std::string address(Family family) const {
+    switch (family) {
+      case Family::kIpv4:
+        return ipv4;
+      case Family::kIpv6:
+        return ipv6;
+      case Family::kMapped:
+        return "::ffff:" + ipv4;
+    }
+    return "";
+  }
 };
 
 // The host talking to itself.
