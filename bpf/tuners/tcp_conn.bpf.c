@@ -124,6 +124,7 @@ static __always_inline bool give(struct bpf_sock_ops *ctx, struct tcp_sock *tp, 
 		return true;
 	case SETTING_FAILED:
 		note_unusable(tp, arm, SCENARIO_NO_ALGORITHM, error, now);
+		conn->settled = 0; /* tried again, later */
 		return false;
 	case SETTING_NOT_ALLOWED:
 		note_unusable(tp, arm, SCENARIO_NOT_ALLOWED, 0, now);
@@ -149,8 +150,12 @@ static __always_inline void rescue(struct bpf_sock_ops *ctx, struct tcp_sock *tp
 		count(COUNT_CHOSEN);
 		return;
 	}
-	if (!(usable_arms(net, now) & 1 << ARM_BBR))
+	if (now < unusable_until_ns[ARM_BBR]) {
+		conn->settled = 0; /* tried again then */
 		return;
+	}
+	if (!(usable_arms(net, now) & 1 << ARM_BBR))
+		return; /* it is the default */
 	fill_host_key(&key, ctx, netns_id(net));
 	host = remembered_host(&key, net);
 	if (!host)
