@@ -86,11 +86,11 @@ static __noinline void note(struct tcp_sock *tp, __u32 scenario, __u64 arg0, __u
 	request_send(request, RING_WAKE);
 }
 
-/* Says what loss has led to, once an hour for each host. */
+/* Says what loss has led to, once an hour for each host; each daemon anew. */
 static __always_inline void note_loss(struct tcp_sock *tp, struct host *host, __u32 scenario,
 				      const struct loss *loss, __u64 now)
 {
-	if (host->said_ns && now - host->said_ns < cfg_say_again_ns)
+	if (host->said_ns >= began_ns && now - host->said_ns < cfg_say_again_ns)
 		return;
 	host->said_ns = now;
 	note(tp, scenario, loss->segments, (__u64)loss->segments * loss->loss_ppm / LOSS_PPM);
@@ -276,8 +276,8 @@ static __always_inline void judge_loss(struct bpf_sock_ops *ctx, struct tcp_sock
 		rescue(ctx, tp, conn, now);
 }
 
-/* The connection loses its first segment. Whatever the host: it is known how
- * short round trips to it can be, if others have been there. */
+/* The connection sends its first segment again. Where others have been to its
+ * host, it is known how short round trips there can be. */
 static __always_inline void begin_losing(struct bpf_sock_ops *ctx, struct tcp_sock *tp,
 					 struct conn *conn)
 {
