@@ -139,7 +139,7 @@ void Daemon::LetObjectsAct() {
 }
 
 ModuleUse Daemon::UseOfModules() const {
-  return journal_ && !*objects_frozen_ ? ModuleUse::kLoad : ModuleUse::kLookOnly;
+  return journal_ && !objects_frozen_.value_or(true) ? ModuleUse::kLoad : ModuleUse::kLookOnly;
 }
 
 // For the last of the tuners.
