@@ -7,10 +7,10 @@ files that it names. (Bazel itself calls a test passed whose cases were all skip
 bazel-testlogs keeps the logs of targets that are gone.) CHECKS has a line "OUTCOME name"
 for each check outside Bazel.
 
-Prints the end of what each failed test has printed, a line for each test, each skipped
-or failed case with its message, and at last "N passed, N failed" with ", N skipped" and
-", N flaky" (failed, and passed when run once more) where some were. Exits 1 unless
-something passed and nothing failed.
+Prints each failed case with its message and the end of what its test has printed, a line
+for each test, each skipped or failed case with its message, and at last "N passed, N
+failed" with ", N skipped" and ", N flaky" (failed, and passed when run once more) where
+some were. Exits 1 unless something passed and nothing failed.
 """
 import collections
 import json
@@ -74,10 +74,13 @@ def attempts_by_label(path):
 
 
 def cases_of_attempt(label, result):
-    """The cases of one attempt of a test target, at least one; the end of its log if it failed."""
+    """The cases of one attempt of a test target, at least one; prints what is wrong with it."""
     status = result.get("status", "NO_STATUS")
     failed = status not in ("PASSED", "FLAKY")
     cases = list(cases_of(result))
+    for name, outcome, why in cases:
+        if outcome == "FAILED":
+            print("FAILED  %s %s: %s" % (label, name, why))
     log = output_of(result, "test.log")
     if failed and log:
         print_end_of_log(label, log)
