@@ -5,78 +5,35 @@
 
 #include <gtest/gtest.h>
 
-#include <algorithm>
 #include <cerrno>
-#include <functional>
 #include <string>
 
 #include "controller/applier.h"
-#include "controller/fakes/fake_actuator.h"
-#include "controller/fakes/fake_journal.h"
-#include "controller/fakes/fake_log.h"
-#include "controller/fakes/fake_state.h"
-#include "controller/fakes/sample_tuner.h"
+#include "controller/fakes/applier_case.h"
 
 namespace bpftune {
 namespace {
 
-constexpr uint16_t kTuner = 3;
-constexpr uint64_t kBlue = 4711;
-const Values kBefore = Three(4096, 131072, 1310720);
-const Values kWanted = Three(4096, 131072, 2621440);
-const Values kTheirs = Three(4096, 16384, 999'999);
-
-class ApplierOwnerTest : public ::testing::Test {
+class ApplierOwnerTest : public ApplierCase {
  protected:
-  ApplierOwnerTest() {
-    for (const uint16_t row : {kRmem, kWmem}) actuator.files[Place(row)] = kBefore;
-  }
+  Values& Now(SampleRow row = kRmem) { return actuator.files[Blue(row)]; }
 
-  SysctlPlace Place(uint16_t row) const { return {NetnsId{kBlue}, tuner.tunables[row].name}; }
-  static state_key Key(uint16_t row) {
-    return {.netns = kBlue, .tuner = kTuner, .row = row, .reserved = 0};
-  }
-  Values& Now(uint16_t row = kRmem) { return actuator.files[Place(row)]; }
-
-  void Raise(uint16_t row = kRmem) {
-    request r = {};
-    r.kind = REQUEST_SET;
-    r.tuner = kTuner;
+  // From what it is now to kWanted.
+  void AskForRaise(SampleRow row = kRmem) {
+    request r = Raise();
     r.tunable = row;
-    r.scenario = kIncrease;
-    r.sequence = 7;
-    r.mask = 1U << 2;
-    r.netns = kBlue;
     r.time_ns = now;
     Now(row).CopyTo(r.seen);
-    r.wanted[2] = 2621440;
-    state.asked[Key(row)] = {.time_ns = now, .sequence = 7, .reserved = 0};
-    applier.Apply(tuner, r);
-    applier.Explain();
+    Ask(r);
   }
-  void LookAgain() { applier.LookAgain(tuner, kTuner); }
+  void LookAgain() { applier.LookAgain(tuner, Key(kRmem).tuner); }
   bool IsTheirs() const { return IsOwned(state.Owner(Key(kRmem))); }
-
-  const Description tuner = SampleTuner();
-  FakeActuator actuator;
-  FakeState state;
-  FakeLog log;
-  FakeJournal journal;
-  Summary summary;
-  uint64_t now = 500'000'000'000;
-  Applier applier{{.actuator = &actuator,
-                   .state = &state,
-                   .log = &log,
-                   .summary = &summary,
-                   .name_of = [](NetnsId id) { return "netns " + std::to_string(id.value); },
-                   .now_ns = [this] { return now; },
-                   .journal = &journal}};
 };
 
 // ---- looking again
 
 TEST_F(ApplierOwnerTest, YieldsAnUnseenChangeBeforeTheNextRequest) {
-  Raise();
+  AskForRaise();
   Now() = kTheirs;
   LookAgain();
   EXPECT_TRUE(IsTheirs());
@@ -88,7 +45,7 @@ TEST_F(ApplierOwnerTest, YieldsAnUnseenChangeBeforeTheNextRequest) {
 
 TEST_F(ApplierOwnerTest, FindsNothingWhereNothingHasChanged) {
   LookAgain();
-  Raise();
+  AskForRaise();
   LookAgain();
   EXPECT_FALSE(IsTheirs());
   EXPECT_EQ(1U, actuator.tried.size());
@@ -96,7 +53,7 @@ TEST_F(ApplierOwnerTest, FindsNothingWhereNothingHasChanged) {
 }
 
 TEST_F(ApplierOwnerTest, LooksOnlyAfterARecentChange) {
-  Raise();
+  AskForRaise();
   int reads = 0;
   actuator.at = [&](FakeActuator::Instant) { ++reads; };
   now += kSeriesNs;
@@ -110,7 +67,7 @@ TEST_F(ApplierOwnerTest, LooksOnlyAfterARecentChange) {
 
 // Then the watcher's report tells of it, with the pid; what it has remembered stays.
 TEST_F(ApplierOwnerTest, LeavesToTheWatcherWhatItHasSeenMeanwhile) {
-  Raise();
+  AskForRaise();
   log.entries.clear();
   actuator.at = [&](FakeActuator::Instant instant) {
     if (instant != FakeActuator::Instant::kBeforeRead || IsTheirs()) return;
@@ -124,9 +81,9 @@ TEST_F(ApplierOwnerTest, LeavesToTheWatcherWhatItHasSeenMeanwhile) {
 }
 
 TEST_F(ApplierOwnerTest, SaysNothingOfANamespaceThatIsGone) {
-  Raise();
+  AskForRaise();
   log.entries.clear();
-  actuator.files.erase(Place(kRmem));
+  actuator.files.erase(Blue(kRmem));
   LookAgain();
   EXPECT_TRUE(log.entries.empty());
 }
@@ -135,7 +92,7 @@ TEST_F(ApplierOwnerTest, SaysNothingOfANamespaceThatIsGone) {
 
 TEST_F(ApplierOwnerTest, WritesNothingWhoseOwnerCouldNotBeRemembered) {
   state.owners_full = true;
-  for (const uint16_t row : {kRmem, kWmem, kRmem}) Raise(row);
+  for (const SampleRow row : {kRmem, kWmem, kRmem}) AskForRaise(row);
   EXPECT_TRUE(actuator.tried.empty());
   ASSERT_EQ(1U, log.entries.size());
   EXPECT_EQ(1, log.Count("no room to remember who else writes them (4096 sets of tunables at most);"
@@ -144,22 +101,22 @@ TEST_F(ApplierOwnerTest, WritesNothingWhoseOwnerCouldNotBeRemembered) {
 }
 
 TEST_F(ApplierOwnerTest, GoesOnWhereItHasMadeRoomBefore) {
-  Raise(kRmem);
+  AskForRaise(kRmem);
   state.owners_full = true;
-  Raise(kWmem);  // of the same set
+  AskForRaise(kWmem);  // of the same set
   EXPECT_EQ(kWanted, Now(kWmem));
   EXPECT_TRUE(log.Count("no room") == 0);
 }
 
 TEST_F(ApplierOwnerTest, WritesNothingWhereMakingRoomFails) {
   state.order_error = EIO;
-  Raise();
+  AskForRaise();
   EXPECT_TRUE(actuator.tried.empty());
   EXPECT_EQ(1, log.Count("pulse of tuner 'sysctl': Input/output error"));
 }
 
 TEST_F(ApplierOwnerTest, RoomThatWasMadeIsNobodys) {
-  Raise();
+  AskForRaise();
   ASSERT_TRUE(state.Owner(Key(kRmem)));
   EXPECT_FALSE(IsTheirs());
 }

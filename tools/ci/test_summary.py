@@ -7,8 +7,9 @@ files that it names. (Bazel itself calls a test passed whose cases were all skip
 bazel-testlogs keeps the logs of targets that are gone.) CHECKS has a line "OUTCOME name"
 for each check outside Bazel.
 
-Prints the end of what each failed test has printed, a line for each test, each skipped
-or failed case with its message, and at last "N passed, N failed" with ", N skipped" where
+Prints each failed case with its message and the end of what its test has printed, a line
+for each test, each skipped or failed case with its message, and at last "N passed, N
+failed" with ", N skipped" and ", N flaky" (failed, and passed when run once more) where
 some were. Exits 1 unless something passed and nothing failed.
 """
 import collections
@@ -58,32 +59,54 @@ def cases_of(result):
                 yield name, "PASSED", ""
 
 
-def bazel_tests(path):
-    """(label, status, cases) of each test target."""
+def attempts_by_label(path):
+    """label -> the results of its attempts, in order."""
+    attempts = {}
     if not os.path.exists(path):
-        return
+        return attempts
     with open(path, encoding="utf-8") as events:
         for line in events:
             event = json.loads(line)
-            label = event.get("id", {}).get("testResult", {}).get("label")
-            if not label or "testResult" not in event:
-                continue
-            status = event["testResult"].get("status", "NO_STATUS")
-            cases = list(cases_of(event["testResult"]))
-            # A crash or a timeout leaves no failed case behind; a test always counts.
-            failed = status not in ("PASSED", "FLAKY")
-            log = output_of(event["testResult"], "test.log")
-            if failed and log:
-                print_end_of_log(label, log)
-            if not cases or (failed and all(c[1] != "FAILED" for c in cases)):
-                cases.append((status.lower(), "FAILED" if failed else "PASSED", ""))
-            yield label, status, cases
+            which = event.get("id", {}).get("testResult", {})
+            if "label" in which and "testResult" in event:
+                attempts.setdefault(which["label"], {})[which.get("attempt", 1)] = event["testResult"]
+    return {label: [results[n] for n in sorted(results)] for label, results in attempts.items()}
+
+
+def cases_of_attempt(label, result):
+    """The cases of one attempt of a test target, at least one; prints what is wrong with it."""
+    status = result.get("status", "NO_STATUS")
+    failed = status not in ("PASSED", "FLAKY")
+    cases = list(cases_of(result))
+    for name, outcome, why in cases:
+        if outcome == "FAILED":
+            print("FAILED  %s %s: %s" % (label, name, why))
+    log = output_of(result, "test.log")
+    if failed and log:
+        print_end_of_log(label, log)
+    # A crash or a timeout leaves no failed case behind; a test always counts.
+    if not cases or (failed and all(c[1] != "FAILED" for c in cases)):
+        cases.append((status.lower(), "FAILED" if failed else "PASSED", ""))
+    return cases
+
+
+def bazel_tests(path):
+    """(label, status, cases) of each test target; the last attempt counts, and what an earlier
+    one failed at is FLAKY."""
+    for label, results in sorted(attempts_by_label(path).items()):
+        *earlier, cases = [cases_of_attempt(label, result) for result in results]
+        status = results[-1].get("status", "NO_STATUS")
+        if earlier and status == "PASSED":
+            status = "FLAKY"
+            failed = [case for attempt in earlier for case in attempt if case[1] == "FAILED"]
+            cases += [(name, "FLAKY", why) for name, _, why in failed]
+        yield label, status, cases
 
 
 def main(events, checks):
-    total = {"PASSED": 0, "FAILED": 0, "SKIPPED": 0}
+    total = {"PASSED": 0, "FAILED": 0, "SKIPPED": 0, "FLAKY": 0}
     details = []
-    for label, status, cases in sorted(bazel_tests(events)):
+    for label, status, cases in bazel_tests(events):
         print("%-7s %s (%d)" % (status, label, len(cases)))
         for name, outcome, reason in cases:
             total[outcome] += 1
@@ -97,8 +120,8 @@ def main(events, checks):
             if outcome != "PASSED":
                 details.append("%-7s check: %s" % (outcome, name))
     print("\n".join([""] + details))
-    skipped = ", %d skipped" % total["SKIPPED"] if total["SKIPPED"] else ""
-    print("%d passed, %d failed%s" % (total["PASSED"], total["FAILED"], skipped))
+    more = "".join(", %d %s" % (total[o], o.lower()) for o in ("SKIPPED", "FLAKY") if total[o])
+    print("%d passed, %d failed%s" % (total["PASSED"], total["FAILED"], more))
     return 1 if total["FAILED"] or not total["PASSED"] else 0
 
 
