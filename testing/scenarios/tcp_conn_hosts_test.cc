@@ -8,8 +8,10 @@
 #include <chrono>
 #include <cstdio>
 #include <string>
+#include <vector>
 
 #include "testing/netns_harness/expect.h"
+#include "testing/objects/bpf_file_system.h"
 #include "testing/privilege.h"
 #include "testing/scenarios/bulk_case.h"
 #include "testing/scenarios/conn_case.h"
@@ -65,6 +67,24 @@ TEST_F(Hosts, BehindOneGatewayGetEachTheirOwn) {
   EXPECT_EQ(clean_bbr, 0);
   EXPECT_EQ(CountOf(daemon, "hosts to which a path loses segments"), 1U);
   EXPECT_EQ(daemon.CountLines("due to loss events for " + lossy.b().ipv4), 1U);
+}
+
+TEST_F(Hosts, AreKnownToTheNextDaemon) {
+  ASSERT_OK_AND_ASSIGN(BpfFileSystem bpffs, BpfFileSystem::Mount());
+  const std::vector<std::string> keep = {"--pin-dir", bpffs.path() + "/bpftune"};
+  ASSERT_OK_AND_ASSIGN(LossyPath path, LossyPath::Create(kLossy));
+  {
+    ASSERT_OK_AND_ASSIGN(Daemon first, StartDaemon({path.a.get()}, keep));
+    CountBbrFromTheStart(path.link->a(), path.link->b(), 16);
+    ASSERT_OK(first.Stop());
+  }
+  ASSERT_OK_AND_ASSIGN(Daemon second, StartDaemon({path.a.get()}, keep));
+
+  const int with_bbr = CountBbrFromTheStart(path.link->a(), path.link->b(), 8);
+
+  EXPECT_GE(with_bbr, 5) << "a daemon that knows nothing leaves four alone to begin with";
+  EXPECT_EQ(CountOf(second, "hosts to which a path loses segments"), 1U);
+  EXPECT_TRUE(second.WaitForLine("'tcp_conn': 8 connections to 1 hosts", 10s));
 }
 
 }  // namespace
