@@ -2,8 +2,12 @@
 
 // congestion_envelope: what connections deliver over a path that loses segments, with the default
 // congestion control, with bbr, and with the default and the daemon. For each loss rate: short
-// transfers one after the other, each column with the same losses; of the daemon's those after the
-// first few, from which it learns.
+// transfers one after the other, or several at once, each column with the same losses; of the
+// daemon's those after the first few, from which it learns.
+//
+// Rows of issue C, beside the default: --flows 4 --loss 0 with --queue 0.1 and with --queue 10;
+// --loss 0 --before 5 --before-connections 30 --learning 20 --connections 30, a path that gets
+// better.
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -23,9 +27,19 @@ struct Plan {
   double rtt_ms = 40;
   double queue_bdp = 1;
   double seconds = 2;
-  int connections = 60;
-  int learning = 10;   // the first so many do not count
-  int reference = 10;  // connections of the other two columns
+  int flows = 1;               // at once: a round
+  int connections = 60;        // rounds
+  int learning = 10;           // the first so many do not count
+  int reference = 10;          // rounds of the other two columns
+  double before_percent = 0;   // loss ...
+  int before_connections = 0;  // ... during so many rounds in front of the others
+};
+
+// Of one column, each round.
+struct Column {
+  std::vector<double> mbit;         // of all flows
+  std::vector<double> again;        // percent of the segments were sent again
+  std::vector<double> round_trips;  // smoothed, over the least one
 };
 
 double Median(std::vector<double> values) {
@@ -34,12 +48,43 @@ double Median(std::vector<double> values) {
   return *middle;
 }
 
-// Mbit/s of each connection; an empty algorithm: the default, and the daemon.
-Result<std::vector<double>> Measure(const Plan& plan, double loss_percent, std::string algorithm) {
-  auto path = LossyPath::Create({.rate_mbit = plan.rate_mbit,
-                                 .delay_ms = plan.rtt_ms / 2,
-                                 .loss_percent = loss_percent,
-                                 .queue_bdp = plan.queue_bdp});
+LinkParameters PathOf(const Plan& plan, double loss_percent) {
+  return {.rate_mbit = plan.rate_mbit,
+          .delay_ms = plan.rtt_ms / 2,
+          .loss_percent = loss_percent,
+          .queue_bdp = plan.queue_bdp};
+}
+
+// One round, added to `out`.
+Status Run(const Plan& plan, const LossyPath& path, const std::string& algorithm, Column* out) {
+  std::vector<BulkFlow> flows;
+  for (int i = 0; i < plan.flows; ++i) {
+    auto flow = StartFlow(path, {.congestion_control = algorithm});
+    if (!flow) return flow.error();
+    flows.push_back(std::move(*flow));
+  }
+  flows.back().WaitUntil(plan.seconds);
+  double mbit = 0;
+  double srtt_ms = 0;
+  uint64_t sent = 0;
+  uint64_t again = 0;
+  for (const BulkFlow& flow : flows) {
+    auto sender = flow.Sender();
+    if (!sender) return sender.error();
+    mbit += flow.MbitPerSecond(0, plan.seconds);
+    srtt_ms += sender->srtt_ms / plan.flows;
+    sent += sender->segments_sent;
+    again += sender->segments_retransmitted;
+  }
+  out->mbit.push_back(mbit);
+  out->again.push_back(100.0 * static_cast<double>(again) / static_cast<double>(sent));
+  out->round_trips.push_back(srtt_ms / plan.rtt_ms);
+  return Ok();
+}
+
+// An empty algorithm: the default, and the daemon.
+Result<Column> Measure(const Plan& plan, double loss_percent, std::string algorithm) {
+  auto path = LossyPath::Create(PathOf(plan, loss_percent));
   if (!path) return path.error();
   std::vector<Daemon> daemon;  // one or none
   if (algorithm.empty()) {
@@ -49,15 +94,23 @@ Result<std::vector<double>> Measure(const Plan& plan, double loss_percent, std::
   } else if (algorithm == "default") {
     algorithm = path->algorithm;
   }
-  std::vector<double> out;
+  Column not_counted;
+  Column counted;
+  if (!daemon.empty()) {
+    path->link->Set(Direction::kAToB, PathOf(plan, plan.before_percent));
+    for (int i = 0; i < plan.before_connections; ++i) {
+      auto run = Run(plan, *path, algorithm, &not_counted);
+      if (!run) return run.error();
+    }
+    path->link->Set(Direction::kAToB, PathOf(plan, loss_percent));
+  }
   const int count = daemon.empty() ? plan.reference : plan.connections;
   for (int i = 0; i < count; ++i) {
-    auto flow = StartFlow(*path, {.congestion_control = algorithm});
-    if (!flow) return flow.error();
-    flow->WaitUntil(plan.seconds);
-    if (daemon.empty() || i >= plan.learning) out.push_back(flow->MbitPerSecond(0, plan.seconds));
+    const bool counts = daemon.empty() || i >= plan.learning;
+    auto run = Run(plan, *path, algorithm, counts ? &counted : &not_counted);
+    if (!run) return run.error();
   }
-  return out;
+  return counted;
 }
 
 Status MeasureLoss(const Plan& plan, double loss_percent, Report* report) {
@@ -66,20 +119,23 @@ Status MeasureLoss(const Plan& plan, double loss_percent, Report* report) {
   const std::string loss = name;
   report->Heading("loss " + loss + " %");
   double best = 0;
-  for (const char* algorithm : {"default", "bbr"}) {
-    auto mbit = Measure(plan, loss_percent, algorithm);
-    if (!mbit) return mbit.error();
-    best = std::max(best, Median(*mbit));
-    report->Add({.key = "loss_" + loss + "_" + algorithm,
-                 .what = std::string("always ") + algorithm,
-                 .unit = "Mbit/s"},
-                *mbit);
+  for (const char* of : {"default", "bbr", "bpftune"}) {
+    const std::string who = of;
+    const bool is_daemon = who == "bpftune";
+    auto column = Measure(plan, loss_percent, is_daemon ? "" : who);
+    if (!column) return column.error();
+    const std::string key = "loss_" + loss + "_" + who;
+    const std::string what = is_daemon ? who : "always " + who;
+    report->Add({.key = key, .what = what, .unit = "Mbit/s"}, column->mbit);
+    report->Add({.key = key + "_again", .what = "  sent again", .unit = "%"}, column->again);
+    report->Add({.key = key + "_rtt", .what = "  round trip, of the least"}, column->round_trips);
+    if (is_daemon) {
+      report->Add(
+          {.key = "loss_" + loss + "_share", .what = "bpftune's median, share of the better"},
+          {Median(column->mbit) / best});
+    }
+    best = std::max(best, Median(column->mbit));
   }
-  auto mbit = Measure(plan, loss_percent, "");
-  if (!mbit) return mbit.error();
-  report->Add({.key = "loss_" + loss + "_bpftune", .what = "bpftune", .unit = "Mbit/s"}, *mbit);
-  report->Add({.key = "loss_" + loss + "_share", .what = "bpftune's median, share of the better"},
-              {Median(*mbit) / best});
   return Ok();
 }
 
@@ -92,8 +148,13 @@ int Main(int argc, char** argv) {
   app.add_option("--queue", plan.queue_bdp, "of the path, in units of rate x RTT")
       ->check(CLI::PositiveNumber);
   app.add_option("--seconds", plan.seconds, "of each connection")->check(CLI::PositiveNumber);
+  app.add_option("--flows", plan.flows, "at once")->check(CLI::PositiveNumber);
   app.add_option("--connections", plan.connections, "with the daemon");
   app.add_option("--learning", plan.learning, "of them not counted");
+  app.add_option("--before", plan.before_percent, "loss in front of these")
+      ->check(CLI::Range(0, 50));
+  app.add_option("--before-connections", plan.before_connections, "with the daemon, in that loss")
+      ->check(CLI::NonNegativeNumber);
   app.add_option("--reference", plan.reference, "without the daemon")->check(CLI::PositiveNumber);
   app.add_option("--loss", losses, "percent")->check(CLI::Range(0, 50));
   CLI11_PARSE(app, argc, argv);

@@ -143,8 +143,9 @@ Result<std::string> Host::GetSysctl(const std::string& name) const {
   });
 }
 
-Status Host::AddRoute(const std::string& prefix, const std::string& gateway) const {
-  return Run([&] { return bpftune::testing::AddRoute(prefix, gateway); });
+Status Host::AddRoute(const std::string& prefix, const std::string& gateway,
+                      const std::string& congestion_control) const {
+  return Run([&] { return bpftune::testing::AddRoute(prefix, gateway, congestion_control); });
 }
 
 std::string Host::netns_path() const { return "/proc/" + std::to_string(pid()) + "/ns/net"; }

@@ -43,8 +43,10 @@ class Host {
   Status SetSysctl(const std::string& name, const std::string& value) const;
   Result<std::string> GetSysctl(const std::string& name) const;
 
-  // A route to `prefix` ("10.1.0.0/16", "fd01::/64") through the neighbour `gateway`.
-  Status AddRoute(const std::string& prefix, const std::string& gateway) const;
+  // A route to `prefix` ("10.1.0.0/16", "fd01::/64") through the neighbour `gateway`. Its
+  // connections use `congestion_control`, a name of at most four characters; empty: the default.
+  Status AddRoute(const std::string& prefix, const std::string& gateway,
+                  const std::string& congestion_control = "") const;
 
   const std::string& name() const { return state_->name; }
   pid_t pid() const { return state_->keeper.pid(); }

@@ -71,6 +71,18 @@ TEST_F(Chosen, ByNobodyOnTheListenerIsSwitched) {
   EXPECT_TRUE(EventuallyTrue([&] { return AlgorithmOf(flow) == "bbr"; }, kPatience));
 }
 
+TEST_F(Chosen, ForTheRouteStays) {
+  ASSERT_OK_AND_ASSIGN(LossyPath path, LossyPath::Create(kLossy));
+  ASSERT_OK(path.a->SetSysctl(kCongestionControl, "reno"));
+  const std::string& peer = path.link->b().ipv4;
+  ASSERT_OK(path.a->AddRoute(peer + "/32", peer, "reno"));
+  ASSERT_OK_AND_ASSIGN(Daemon daemon, StartDaemon({path.a.get(), path.b.get()}));
+  ASSERT_OK_AND_ASSIGN(BulkFlow flow, StartFlow(path));
+
+  EXPECT_TRUE(EventuallyCounts(daemon, "connections whose algorithm somebody else chose"));
+  EXPECT_EQ(AlgorithmOf(flow), "reno");
+}
+
 TEST_F(Chosen, AfterOurSwitchStays) {
   ASSERT_OK_AND_ASSIGN(LossyPath path, LossyPath::Create(kLossy));
   ASSERT_OK_AND_ASSIGN(Daemon daemon, StartDaemon({path.a.get(), path.b.get()}));
