@@ -142,6 +142,7 @@ struct tcp_sock {
 	__u32 snd_cwnd;
 	__u32 rcv_nxt;
 	__u32 copied_seq;
+	__u32 rcv_wnd;
 	struct rb_root out_of_order_queue;
 	struct {
 		__u32 rtt_us; /* << 3 */

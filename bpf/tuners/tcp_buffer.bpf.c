@@ -156,6 +156,7 @@ static __always_inline void look_at(struct look *look, struct sock *sk, struct t
 	look->rcvbuf = sk->sk_rcvbuf;
 	look->send_queued = sk->sk_wmem_queued;
 	look->unread = tp->rcv_nxt - tp->copied_seq;
+	look->window = tp->rcv_wnd;
 	look->window_scale = BPF_CORE_READ_BITFIELD(tp, rx_opt.rcv_wscale);
 	look->out_of_order = tp->out_of_order_queue.rb_node != NULL;
 	look->scaling_ratio = 0;

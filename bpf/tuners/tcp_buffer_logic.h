@@ -68,6 +68,7 @@ struct look {
 	__u32 rcvbuf;
 	__u32 send_queued; /* bytes of memory in the send queue */
 	__u32 unread;	   /* payload the application has not read yet */
+	__u32 window;	   /* payload we have offered to take, lately */
 	__u32 scaling_ratio; /* payload share of the receive buffer, 256ths */
 	__u8 window_scale;   /* of the window we offer */
 	__u8 locked;	     /* the application set this side's buffer itself */
@@ -90,7 +91,7 @@ struct flow {
 	__u8 wants_visit; /* a low-water pulse is due */
 	__u8 looked_at;
 	__u8 busy;
-	__u8 reserved;
+	__u8 woken; /* it has had one, at waiting_since_ms */
 };
 
 /* What a look says about the connection. */
@@ -251,7 +252,27 @@ PURE void judge_sender(const struct look *look, struct finding *found)
 		sat_mul(2ULL * look->cwnd_segments, segment_memory(look->mss));
 }
 
-PURE void judge_receiver(const struct look *look, struct finding *found)
+/*
+ * A low-water pulse has made the buffer three quarters of the cap
+ * (tcp_set_rcvlowat() takes half of that as payload), the kernel has left it
+ * there since, and the window is always full: under this cap the connection
+ * gets no more. Where segments waste memory the window stays below what the
+ * buffer holds: it grows to half of what the cap would (__tcp_grow_window(),
+ * net/ipv4/tcp_input.c).
+ */
+PURE __u8 has_all_a_pulse_gives(const struct flow *flow, const struct look *look,
+				const struct finding *found, __u64 bdp)
+{
+	__u32 now_ms = look->now_ns / 1000000;
+	__u32 patience_ms = max_u64(4ULL * found->rtt_us / 1000, 200);
+
+	return flow->woken && !flow->waiting_buffer && look->window &&
+	       at_cap(look->rcvbuf, look->cap - look->cap / 4) &&
+	       bdp >= look->window - look->window / 8 &&
+	       now_ms - flow->waiting_since_ms >= patience_ms;
+}
+
+PURE void judge_receiver(const struct flow *flow, const struct look *look, struct finding *found)
 {
 	__u32 payload = receive_payload_256ths(look);
 	__u64 bdp = bdp_bytes(found->rate, found->min_rtt_us);
@@ -266,6 +287,10 @@ PURE void judge_receiver(const struct look *look, struct finding *found)
 	 * in steps, so a connection never shows all of it. */
 	found->scale_limited = bdp >= window_most - window_most / 4;
 	found->limited = at_cap(look->rcvbuf, look->cap) || found->scale_limited;
+	if (has_all_a_pulse_gives(flow, look, found, bdp)) {
+		found->limited = 1;
+		found->need = max_u64(found->need, sat_add(look->cap, look->cap / 4));
+	}
 }
 
 /* Judges one look, of a connection that has moved. */
@@ -284,7 +309,7 @@ PURE struct finding judge(struct flow *flow, const struct look *look)
 	if (look->side == SENDING)
 		judge_sender(look, &found);
 	else
-		judge_receiver(look, &found);
+		judge_receiver(flow, look, &found);
 	if (!flow->first_buffer)
 		flow->first_buffer = max_u64(found.buffer, 1);
 	/* Half over the shortest round trip, and more than what one super-packet
@@ -327,8 +352,7 @@ PURE __u8 has_stalled(struct flow *flow, const struct look *look, const struct f
 		flow->waiting_buffer = 0;
 		return 0;
 	}
-	/* Nothing to grow into yet: a pulse makes it three quarters of the cap
-	 * (tcp_set_rcvlowat() takes half of it as payload). */
+	/* Nothing to grow into yet: a pulse makes it three quarters of the cap. */
 	if (look->rcvbuf >= look->cap - look->cap / 4 || found->scale_limited) {
 		flow->waiting_since_ms = now_ms;
 		return 0;
@@ -336,6 +360,8 @@ PURE __u8 has_stalled(struct flow *flow, const struct look *look, const struct f
 	if (now_ms - flow->waiting_since_ms < patience_ms)
 		return 0;
 	flow->waiting_buffer = 0;
+	flow->waiting_since_ms = now_ms;
+	flow->woken = 1;
 	return 1;
 }
 

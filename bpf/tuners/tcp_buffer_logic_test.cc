@@ -246,6 +246,59 @@ TEST(HasStalledTest, BufferThatGrowsNeedsNoPulse) {
   EXPECT_FALSE(has_stalled(&f, &l, &found));
 }
 
+// A pulse has made the buffer of a bbr connection three quarters of the cap, and bbr, which never
+// fills more than the window, gives autotuning nothing to go by.
+class WokenReceiverTest : public ::testing::Test {
+ protected:
+  WokenReceiverTest() {
+    look_ = LimitedReceiver();
+    look_.rcvbuf = static_cast<uint32_t>(look_.cap - look_.cap / 4);
+    look_.window = look_.rcvbuf / 3;
+    found_.rtt_us = found_.min_rtt_us = 20'000;
+    flow_.woken = 1;
+    flow_.waiting_since_ms = 1000;
+    look_.now_ns = 2000 * kMs;
+  }
+  void Judge(double share_of_window) {
+    found_.rate = static_cast<uint64_t>(share_of_window * look_.window * 50);
+    judge_receiver(&flow_, &look_, &found_);
+  }
+
+  flow flow_ = {};
+  look look_ = {};
+  finding found_ = {};
+};
+
+TEST_F(WokenReceiverTest, WhoseWindowIsFullIsHeldBackAndItsNeedFallsShort) {
+  Judge(1);
+  EXPECT_TRUE(found_.limited);
+  EXPECT_TRUE(falls_short(look_.cap, found_.need));
+}
+
+TEST_F(WokenReceiverTest, WhoseWindowIsNotFullHasEnough) {
+  Judge(0.8);
+  EXPECT_FALSE(found_.limited);
+  EXPECT_FALSE(falls_short(look_.cap, found_.need));
+}
+
+TEST_F(WokenReceiverTest, IsGivenTimeToGrow) {
+  look_.now_ns = 1150 * kMs;
+  Judge(1);
+  EXPECT_FALSE(found_.limited);
+}
+
+TEST_F(WokenReceiverTest, WhoseBufferTheKernelHasEnlargedSinceGrows) {
+  look_.rcvbuf += look_.rcvbuf / 8;
+  Judge(1);
+  EXPECT_FALSE(found_.limited);
+}
+
+TEST_F(WokenReceiverTest, ThatNobodyWokeIsLeftToTheKernel) {
+  flow_.woken = 0;
+  Judge(1);
+  EXPECT_FALSE(found_.limited);
+}
+
 constexpr uint64_t kMiB = 1 << 20;
 
 // A closed loop: a path of 1 Gbit/s whose sender gets what the buffer holds. The cap must reach the

@@ -1,15 +1,17 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note
-"""Sums up a test run: test_summary.py EVENTS CHECKS
+"""Sums up a test run: test_summary.py EVENTS AGAIN CHECKS, or
+names the test targets to run again, on one line: test_summary.py EVENTS
 
 EVENTS is what `bazel test --build_event_json_file` wrote; the cases are in the test.xml
 files that it names. (Bazel itself calls a test passed whose cases were all skipped, and
-bazel-testlogs keeps the logs of targets that are gone.) CHECKS has a line "OUTCOME name"
+bazel-testlogs keeps the logs of targets that are gone.) AGAIN is likewise, of those in
+//testing that failed and were run again later, or not there. CHECKS has a line "OUTCOME name"
 for each check outside Bazel.
 
 Prints each failed case with its message and the end of what its test has printed, a line
 for each test, each skipped or failed case with its message, and at last "N passed, N
-failed" with ", N skipped" and ", N flaky" (failed, and passed when run once more) where
+failed" with ", N skipped" and ", N flaky" (failed, and passed when run again) where
 some were. Exits 1 unless something passed and nothing failed.
 """
 import collections
@@ -59,24 +61,46 @@ def cases_of(result):
                 yield name, "PASSED", ""
 
 
-def attempts_by_label(path):
-    """label -> the results of its attempts, in order."""
-    attempts = {}
+def results_by_shard(path):
+    """(label, shard) -> the results of its attempts, in order."""
+    shards = {}
     if not os.path.exists(path):
-        return attempts
+        return shards
     with open(path, encoding="utf-8") as events:
         for line in events:
             event = json.loads(line)
             which = event.get("id", {}).get("testResult", {})
             if "label" in which and "testResult" in event:
-                attempts.setdefault(which["label"], {})[which.get("attempt", 1)] = event["testResult"]
-    return {label: [results[n] for n in sorted(results)] for label, results in attempts.items()}
+                attempts = shards.setdefault((which["label"], which.get("shard", 1)), {})
+                attempts[which.get("attempt", 1)] = event["testResult"]
+    return {shard: [attempts[n] for n in sorted(attempts)] for shard, attempts in shards.items()}
+
+
+def is_failed(result):
+    return result.get("status") not in ("PASSED", "FLAKY")
+
+
+def to_run_again(events):
+    """The labels of failed tests in real time: a machine may have a bad quarter of an hour."""
+    failed = {label for (label, _), results in results_by_shard(events).items()
+              if is_failed(results[-1])}
+    return sorted(label for label in failed if label.startswith("//testing/"))
+
+
+def attempts_by_test(events, again):
+    """label -> a list for each of its shards: the results of its attempts, in order."""
+    tests = {}
+    later = results_by_shard(again)
+    for (label, shard), results in sorted(results_by_shard(events).items()):
+        if is_failed(results[-1]):
+            results = results + later.get((label, shard), [])
+        tests.setdefault(label, []).append(results)
+    return tests
 
 
 def cases_of_attempt(label, result):
     """The cases of one attempt of a test target, at least one; prints what is wrong with it."""
-    status = result.get("status", "NO_STATUS")
-    failed = status not in ("PASSED", "FLAKY")
+    failed = is_failed(result)
     cases = list(cases_of(result))
     for name, outcome, why in cases:
         if outcome == "FAILED":
@@ -86,27 +110,34 @@ def cases_of_attempt(label, result):
         print_end_of_log(label, log)
     # A crash or a timeout leaves no failed case behind; a test always counts.
     if not cases or (failed and all(c[1] != "FAILED" for c in cases)):
-        cases.append((status.lower(), "FAILED" if failed else "PASSED", ""))
+        status = result.get("status", "NO_STATUS").lower()
+        cases.append((status, "FAILED" if failed else "PASSED", ""))
     return cases
 
 
-def bazel_tests(path):
-    """(label, status, cases) of each test target; the last attempt counts, and what an earlier
-    one failed at is FLAKY."""
-    for label, results in sorted(attempts_by_label(path).items()):
-        *earlier, cases = [cases_of_attempt(label, result) for result in results]
-        status = results[-1].get("status", "NO_STATUS")
-        if earlier and status == "PASSED":
-            status = "FLAKY"
+def bazel_tests(events, again):
+    """(label, status, cases) of each test target; of each shard the last attempt counts, and what
+    an earlier one failed at is FLAKY."""
+    for label, shards in attempts_by_test(events, again).items():
+        statuses, cases = set(), []
+        for results in shards:
+            *earlier, last = [cases_of_attempt(label, result) for result in results]
             failed = [case for attempt in earlier for case in attempt if case[1] == "FAILED"]
-            cases += [(name, "FLAKY", why) for name, _, why in failed]
-        yield label, status, cases
+            status = results[-1].get("status", "NO_STATUS")
+            passed = not is_failed(results[-1])
+            statuses.add("FLAKY" if failed and passed else status)
+            cases += last
+            if passed:
+                cases += [(name, "FLAKY", why) for name, _, why in failed]
+        for status in ("PASSED", "FLAKY"):  # of all that is worse, any
+            statuses = statuses - {status} or statuses
+        yield label, min(statuses), cases
 
 
-def main(events, checks):
+def main(events, again, checks):
     total = {"PASSED": 0, "FAILED": 0, "SKIPPED": 0, "FLAKY": 0}
     details = []
-    for label, status, cases in bazel_tests(events):
+    for label, status, cases in bazel_tests(events, again):
         print("%-7s %s (%d)" % (status, label, len(cases)))
         for name, outcome, reason in cases:
             total[outcome] += 1
@@ -126,4 +157,7 @@ def main(events, checks):
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))
+    if len(sys.argv) == 2:
+        print(*to_run_again(sys.argv[1]))
+    else:
+        sys.exit(main(*sys.argv[1:]))
