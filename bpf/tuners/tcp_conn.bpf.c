@@ -16,13 +16,14 @@
  *
  * How it is decided (bpf/common/pure/loss.h). When loss has held over several
  * round trips, while round trips stayed near the shortest, it is the path that
- * loses and not a queue: the connection is switched to bbr where it stands. When
- * later a full queue explains all that it loses, it shares a path that no longer
- * does, and bbr takes what is others': it goes back, once. Its destination is known from then on: each further
- * connection there is given, as it is established, what has served that host
- * best, by a bandit (bpf/common/pure/bandit.h) that learns from what
- * connections deliver, how much they lose, and what queue they keep. One in
- * twenty keeps the default; where those do better, the host goes back.
+ * loses and not a queue: the connection is switched to bbr where it stands.
+ * When later it loses only where a queue is full, it shares a path that no
+ * longer loses by itself, and bbr takes what is others': it goes back, once.
+ * Its destination is known from then on: each further connection there is
+ * given, as it is established, what has served that host best, by a bandit
+ * (bpf/common/pure/bandit.h) that learns from what connections deliver, how
+ * much they lose, and what queue they keep. One in twenty keeps the default;
+ * where those do better, the host goes back.
  *
  * Whose choice it is (tcp_conn_choice.bpf.h). Only a socket that still has the
  * default of its namespace, by nobody's choice, is touched. What an
@@ -33,9 +34,10 @@
  *
  * What cannot be known. A receiver sees nothing of its peer's losses. An
  * application that asks for bbr itself after our switch, or for the default
- * after it went back, cannot be told from one that asks for nothing. Whether an algorithm is allowed is read from a socket
- * that has it: one whose new algorithm turns out not to be is switched there
- * and back, within the same callback.
+ * after it went back, cannot be told from one that asks for nothing. Whether an
+ * algorithm is allowed is read from a socket that has it: one whose new
+ * algorithm turns out not to be is switched there and back, within the same
+ * callback.
  *
  * How it fails. Without storage (no memory) a connection is not helped. Another
  * program that replaces the callback flags of our sockets, rather than adding
