@@ -208,11 +208,9 @@ static __always_inline void give_back(struct bpf_sock_ops *ctx, struct tcp_sock 
 	struct host_key key;
 	struct host *host;
 
-	if (!may_act())
-		return;
 	fill_host_key(&key, ctx, netns_id(net));
 	host = known_host(&key, net);
-	if (!host || !has_own_algorithm(conn, tp, net)) {
+	if (!host || !may_act() || !has_own_algorithm(conn, tp, net)) {
 		conn->settled = 1;
 		return;
 	}
