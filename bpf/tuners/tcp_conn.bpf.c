@@ -229,6 +229,21 @@ static __always_inline void give_back(struct bpf_sock_ops *ctx, struct tcp_sock 
 	__builtin_memset(&conn->loss, 0, sizeof(conn->loss));
 }
 
+/* How a connection that has bbr from us gets on. */
+static __always_inline void watch_bbr(struct bpf_sock_ops *ctx, struct tcp_sock *tp,
+				      struct conn *conn, __u32 verdict, __u64 now)
+{
+	__u64 patience = max_u64(RETURN_AFTER_NS,
+				 (__u64)(tp->srtt_us >> 3) * 1000 * RETURN_AFTER_RTTS);
+
+	if (verdict != LOSS_QUEUE)
+		conn->queue_since_ns = 0;
+	else if (!conn->queue_since_ns)
+		conn->queue_since_ns = now;
+	else if (now - conn->queue_since_ns >= patience)
+		give_back(ctx, tp, conn, now);
+}
+
 /* ---- seeing connections -------------------------------------------------- */
 
 static __always_inline void ask_for(struct bpf_sock_ops *ctx, int callbacks)
@@ -322,8 +337,7 @@ static __always_inline void judge_loss(struct bpf_sock_ops *ctx, struct tcp_sock
 	__u32 verdict = loss_update(&conn->loss, &look, conn->path_segments, &limits);
 
 	if (conn->arm == ARM_BBR) {
-		if (loss_fills_a_queue(&conn->loss))
-			give_back(ctx, tp, conn, now);
+		watch_bbr(ctx, tp, conn, verdict, now);
 		return;
 	}
 	count(COUNT_LOST);

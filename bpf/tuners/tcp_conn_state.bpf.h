@@ -25,6 +25,12 @@ const volatile __u64 cfg_say_again_ns = 3600 * SECOND_NS;
 /* After the kernel would not set an algorithm: until it is tried again. */
 const volatile __u64 cfg_unusable_ns = 60 * SECOND_NS;
 
+/* A connection that has bbr from us goes back when a full queue explained all
+ * of its losses for so long: with noise on the path, some fall into times when
+ * the queue is short. */
+#define RETURN_AFTER_NS (3 * SECOND_NS)
+#define RETURN_AFTER_RTTS 32
+
 /* The arms of the bandit. 0 is whatever the default is. */
 enum arm {
 	ARM_DEFAULT,
@@ -38,6 +44,8 @@ struct conn {
 	struct loss loss;
 	struct reward_run run; /* under the present algorithm */
 	__u64 next_look_ns;
+	__u64 queue_since_ns; /* since then a full queue explains the losses
+			       * that it has with bbr; 0: it does not */
 	__u32 jiffies_then;   /* at the last look ... */
 	__u32 limited_then;   /* ... and how long, until then, the congestion
 			       * window was what it waited for */

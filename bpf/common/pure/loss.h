@@ -17,12 +17,6 @@
  * single event is not a rate. Three of them take at least four and a half round
  * trips, which is what "has held" means here.
  *
- * The other way round: an algorithm that takes no loss for a full queue (bbr)
- * may keep one full that it shares. It then loses only where the queue is as
- * long as it ever gets; noise hits at any length. What tells is the share of
- * events that begin in the upper quarter of what the connection has seen: a
- * score that one such event raises by one and another lowers by two.
- *
  * Segments that only came in another order are retransmitted as well, but their
  * receiver reports each duplicate (RFC 2883); those are taken off.
  */
@@ -41,8 +35,6 @@ enum {
 	 */
 	LOSS_MIN_SEGMENTS = 64,
 	LOSS_MIN_LOST = 3,
-	LOSS_FULL_EVENTS = 12, /* POLICY: a score that says so; 18 round trips */
-	LOSS_FULL_MOST = 16,
 	LOSS_HORIZON_S = 30, /* events further apart are no rate */
 	/* bbr gives way here: it probes at 1.25 of the rate it has measured
 	 * (Cardwell et al. 2016), and of that four fifths must arrive.
@@ -84,11 +76,10 @@ struct loss_mark {
 	__u32 sent;
 	__u32 retransmitted;
 	__u32 spurious;
-	__u16 queued; /* srtt was well above its minimum before or at its start */
-	__u16 full;   /* ... and about where it is highest */
+	__u32 queued; /* srtt was well above its minimum before or at its start */
 };
 
-/* 112 bytes a connection. All zero is a good start, at any age of the
+/* 104 bytes a connection. All zero is a good start, at any age of the
  * connection: the first look only takes the counters. Set it to zero again
  * when the algorithm has been changed.
  */
@@ -104,8 +95,6 @@ struct loss {
 	__u8 open;		   /* the newest event has not ended */
 	__u8 closed;		   /* events that have, up to 3 */
 	__u8 verdict;		   /* enum loss_verdict */
-	__u8 full;		   /* score of events in a full queue */
-	__u8 reserved[11];
 };
 
 /* Would a loss-based algorithm get less than a quarter of what the path holds?
@@ -136,19 +125,6 @@ PURE int loss_rtt_is_near_min(__u64 srtt_us, __u64 min_rtt_us, __u64 most_us)
 	return min_rtt_us && above <= min_rtt_us / 4 &&
 	       (above <= min_rtt_us / 16 ||
 		above <= sat_sub(most_us, min_rtt_us) / 2);
-}
-
-/* A queue about as long as this connection has seen any. */
-PURE int loss_rtt_is_near_most(__u64 srtt_us, __u64 min_rtt_us, __u64 most_us)
-{
-	return sat_mul(sat_sub(srtt_us, min_rtt_us), 4) >=
-	       sat_mul(sat_sub(most_us, min_rtt_us), 3);
-}
-
-/* Does a full queue explain what the connection has lost of late? */
-PURE int loss_fills_a_queue(const struct loss *loss)
-{
-	return loss->full >= LOSS_FULL_EVENTS;
 }
 
 PURE void loss_mark_now(struct loss_mark *mark, const struct loss_look *look)
@@ -191,17 +167,14 @@ PURE __u32 loss_judge(struct loss *loss, const struct loss_look *look,
 PURE void loss_event_start(struct loss *loss, const struct loss_look *look)
 {
 	struct loss_mark *mark = &loss->marks[2];
-	__u64 srtt_us = max_u64(look->srtt_us, loss->srtt_us);
 
 	loss->marks[0] = loss->marks[1];
 	loss->marks[1] = loss->marks[2];
 	loss_mark_now(mark, look);
 	/* by now the algorithm may have made room in the queue */
-	mark->queued = !loss_rtt_is_near_min(srtt_us, look->min_rtt_us,
-					     loss->most_srtt_us);
-	mark->full = mark->queued &&
-		     loss_rtt_is_near_most(srtt_us, look->min_rtt_us,
-					   loss->most_srtt_us);
+	mark->queued = !loss_rtt_is_near_min(
+		max_u64(look->srtt_us, loss->srtt_us), look->min_rtt_us,
+		loss->most_srtt_us);
 	loss->recovery = look->recovery;
 	loss->open = 1;
 }
@@ -224,9 +197,6 @@ PURE __u32 loss_update(struct loss *loss, const struct loss_look *look,
 		   sat_sub(look->now_ns, marked_ns) >= quiet_ns) {
 		loss->open = 0;
 		loss->closed = min_u64(loss->closed + 1, 3);
-		loss->full = loss->marks[2].full ?
-				     min_u64(loss->full + 1, LOSS_FULL_MOST) :
-				     sat_sub(loss->full, 2);
 		loss->verdict = loss_judge(loss, look, path_segments, limits);
 	}
 	if (lost && !loss->open)

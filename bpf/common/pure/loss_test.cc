@@ -5,7 +5,6 @@
 
 #include <cmath>
 #include <random>
-#include <vector>
 
 namespace {
 
@@ -81,31 +80,6 @@ TEST(LossTest, HoldsForAnyStartOfTheCounters) {
     EXPECT_EQ(c.verdict(), LOSS_NOISE) << start;
     EXPECT_EQ(c.state().loss_ppm, 20'000u) << start;
   }
-}
-
-// Events that begin with round trips that long, of a connection whose queue has been up to 40 ms.
-bool FillsAQueue(const std::vector<__u32>& rtts_us, int events) {
-  Connection c;
-  c.SetRtt(2 * kRttUs);
-  c.Quiet(1);
-  for (int i = 0; i < events; i++) {
-    c.SetRtt(rtts_us[static_cast<size_t>(i) % rtts_us.size()]);
-    c.Quiet(1);
-    Event(c, 20);
-  }
-  return loss_fills_a_queue(&c.state());
-}
-
-TEST(LossTest, FillsAQueueWhereItLosesOnlyWhenTheQueueIsLongest) {
-  EXPECT_FALSE(FillsAQueue({75'000}, LOSS_FULL_EVENTS - 1));
-  EXPECT_TRUE(FillsAQueue({75'000}, LOSS_FULL_EVENTS));
-  EXPECT_TRUE(FillsAQueue({75'000, 78'000, 72'000, 80'000, 60'000}, 80)) << "one in five is not";
-}
-
-TEST(LossTest, FillsNoQueueWhereItLosesAtAnyLengthOfIt) {
-  EXPECT_FALSE(FillsAQueue({45'000, 60'000, 75'000, 65'000}, 400));
-  EXPECT_FALSE(FillsAQueue({kRttUs}, 400)) << "there is none";
-  EXPECT_FALSE(FillsAQueue({75'000, 50'000, 79'000}, 400));
 }
 
 TEST(LossTest, TailLossProbesDecideNothing) {
