@@ -33,14 +33,6 @@
 	  "loss events",                                                      \
 	  "due to loss events for {peer}, would specify 'bbr' congestion "    \
 	  "control algorithm: " TCP_CONN_LOSS)                                \
-	S(QUEUE_IS_FULL, "specify default congestion control",                \
-	  "A connection that got bbr now loses segments only to a queue "     \
-	  "that is full, and that others may need",                           \
-	  "losses of a full queue",                                           \
-	  "For {peer} a connection has the default congestion control "       \
-	  "algorithm again: of {arg0} segments {arg1} were lost while round " \
-	  "trips took {arg2} us, the shortest {arg3} us. Said once an hour "  \
-	  "for each host.")                                                   \
 	S(DEFAULT_IS_BETTER, "specify default congestion control",            \
 	  "Connections that got another algorithm do worse than those that "  \
 	  "kept the default",                                                 \
@@ -80,7 +72,6 @@
 	C(TUNED_MS, "... in so many ms in which congestion was the limit")    \
 	C(CONTROL_KIB, "KiB delivered by connections kept at the default ...")\
 	C(CONTROL_MS, "... in so many ms in which congestion was the limit")  \
-	C(RETURNED, "connections given the default again: their queue was full") \
 	C(BACK, "times a host went back to the default, which was better")    \
 	C(DEFAULTS, "hosts forgotten because the default was changed")
 

@@ -16,14 +16,12 @@
  *
  * How it is decided (bpf/common/pure/loss.h). When loss has held over several
  * round trips, while round trips stayed near the shortest, it is the path that
- * loses and not a queue: the connection is switched to bbr where it stands.
- * When later it loses only where a queue is full, it shares a path that no
- * longer loses by itself, and bbr takes what is others': it goes back, once.
- * Its destination is known from then on: each further connection there is
- * given, as it is established, what has served that host best, by a bandit
- * (bpf/common/pure/bandit.h) that learns from what connections deliver, how
- * much they lose, and what queue they keep. One in twenty keeps the default;
- * where those do better, the host goes back.
+ * loses and not a queue: the connection is switched to bbr where it stands,
+ * once in its life. Its destination is known from then on: each further
+ * connection there is given, as it is established, what has served that host
+ * best, by a bandit (bpf/common/pure/bandit.h) that learns from what
+ * connections deliver, how much they lose, and what queue they keep. One in
+ * twenty keeps the default; where those do better, the host goes back.
  *
  * Whose choice it is (tcp_conn_choice.bpf.h). Only a socket that still has the
  * default of its namespace, by nobody's choice, is touched. What an
@@ -33,11 +31,10 @@
  * default makes all that was learned against the old one void.
  *
  * What cannot be known. A receiver sees nothing of its peer's losses. An
- * application that asks for bbr itself after our switch, or for the default
- * after it went back, cannot be told from one that asks for nothing. Whether an
- * algorithm is allowed is read from a socket that has it: one whose new
- * algorithm turns out not to be is switched there and back, within the same
- * callback.
+ * application that asks for bbr itself after our switch cannot be told from one
+ * that asks for nothing. Whether an algorithm is allowed is read from a socket
+ * that has it: one whose new algorithm turns out not to be is switched there
+ * and back, within the same callback.
  *
  * How it fails. Without storage (no memory) a connection is not helped. Another
  * program that replaces the callback flags of our sockets, rather than adding
@@ -89,14 +86,6 @@ static __noinline void note(struct tcp_sock *tp, __u32 scenario, __u64 arg0, __u
 	request_send(request, RING_WAKE);
 }
 
-/* ... with its loss as evidence, rounded as it was. */
-static __always_inline void note_evidence(struct tcp_sock *tp, __u32 scenario,
-					  const struct loss *loss)
-{
-	note(tp, scenario, loss->segments,
-	     ((__u64)loss->segments * loss->loss_ppm + LOSS_PPM / 2) / LOSS_PPM);
-}
-
 /* Says what loss has led to, once an hour for each host; each daemon anew. */
 static __always_inline void note_loss(struct tcp_sock *tp, struct host *host, __u32 scenario,
 				      const struct loss *loss, __u64 now)
@@ -104,7 +93,7 @@ static __always_inline void note_loss(struct tcp_sock *tp, struct host *host, __
 	if (host->said_ns >= began_ns && now - host->said_ns < cfg_say_again_ns)
 		return;
 	host->said_ns = now;
-	note_evidence(tp, scenario, loss);
+	note(tp, scenario, loss->segments, (__u64)loss->segments * loss->loss_ppm / LOSS_PPM);
 }
 
 /* The kernel would not: not tried again for a while; said once an hour where it
@@ -131,7 +120,7 @@ static __always_inline bool give(struct bpf_sock_ops *ctx, struct tcp_sock *tp, 
 	switch (set_algorithm(ctx, tp, net_of(tp), arm, &error)) {
 	case SETTING_DONE:
 		conn->arm = arm;
-		conn->settled = arm != ARM_BBR || conn->returned;
+		conn->settled = 1;
 		return true;
 	case SETTING_FAILED:
 		note_unusable(tp, arm, SCENARIO_NO_ALGORITHM, error, now);
@@ -157,7 +146,7 @@ static __always_inline void rescue(struct bpf_sock_ops *ctx, struct tcp_sock *tp
 	struct host *host;
 
 	conn->settled = 1;
-	if (!has_own_algorithm(conn, tp, net)) {
+	if (!has_default_algorithm(tp, net)) {
 		count(COUNT_CHOSEN);
 		return;
 	}
@@ -184,64 +173,6 @@ static __always_inline void rescue(struct bpf_sock_ops *ctx, struct tcp_sock *tp
 		return;
 	count(COUNT_SWITCHED);
 	note_loss(tp, host, scenario, &conn->loss, now);
-	__builtin_memset(&conn->loss, 0, sizeof(conn->loss));
-}
-
-/* What has been learned of the run under the present algorithm. */
-static __always_inline void learn(struct tcp_sock *tp, struct conn *conn, struct host *host,
-				  __u64 now)
-{
-	look_at_run(conn, tp, now);
-	if (note_run(host, conn, min_rtt_of(tp), now)) {
-		count(COUNT_BACK);
-		note(tp, SCENARIO_DEFAULT_IS_BETTER, BANDIT_BACK_OFF_NS / SECOND_NS, 0);
-	}
-	reward_run_restart(&conn->run);
-}
-
-/* The connection has bbr from us, and a full queue explains its losses: the
- * default again, once. */
-static __always_inline void give_back(struct bpf_sock_ops *ctx, struct tcp_sock *tp,
-				      struct conn *conn, __u64 now)
-{
-	struct net *net = net_of(tp);
-	struct host_key key;
-	struct host *host;
-
-	fill_host_key(&key, ctx, netns_id(net));
-	host = known_host(&key, net);
-	if (!host || !may_act() || !has_own_algorithm(conn, tp, net)) {
-		conn->settled = 1;
-		return;
-	}
-	conn->greedy = 1;
-	learn(tp, conn, host, now);
-	conn->greedy = 0;
-	set_default(ctx, net);
-	conn->arm = ARM_DEFAULT;
-	conn->group = GROUP_NONE;
-	conn->returned = 1;
-	count(COUNT_RETURNED);
-	if (!host->returned_ns || now - host->returned_ns >= cfg_say_again_ns) {
-		host->returned_ns = now;
-		note_evidence(tp, SCENARIO_QUEUE_IS_FULL, &conn->loss);
-	}
-	__builtin_memset(&conn->loss, 0, sizeof(conn->loss));
-}
-
-/* How a connection that has bbr from us gets on. */
-static __always_inline void watch_bbr(struct bpf_sock_ops *ctx, struct tcp_sock *tp,
-				      struct conn *conn, __u32 verdict, __u64 now)
-{
-	__u64 patience = max_u64(RETURN_AFTER_NS,
-				 (__u64)(tp->srtt_us >> 3) * 1000 * RETURN_AFTER_RTTS);
-
-	if (verdict != LOSS_QUEUE)
-		conn->queue_since_ns = 0;
-	else if (!conn->queue_since_ns)
-		conn->queue_since_ns = now;
-	else if (now - conn->queue_since_ns >= patience)
-		give_back(ctx, tp, conn, now);
 }
 
 /* ---- seeing connections -------------------------------------------------- */
@@ -336,10 +267,6 @@ static __always_inline void judge_loss(struct bpf_sock_ops *ctx, struct tcp_sock
 	};
 	__u32 verdict = loss_update(&conn->loss, &look, conn->path_segments, &limits);
 
-	if (conn->arm == ARM_BBR) {
-		watch_bbr(ctx, tp, conn, verdict, now);
-		return;
-	}
 	count(COUNT_LOST);
 	if (verdict == LOSS_QUEUE && !conn->queueing) {
 		conn->queueing = 1;
@@ -415,8 +342,13 @@ static __always_inline void see_end(struct bpf_sock_ops *ctx)
 		return;
 	fill_host_key(&key, ctx, netns_id(net_of(tp)));
 	host = known_host(&key, net_of(tp));
-	if (host && has_own_algorithm(conn, tp, net_of(tp)))
-		learn(tp, conn, host, now);
+	if (!host || !has_own_algorithm(tp, net_of(tp), conn->arm))
+		return;
+	look_at_run(conn, tp, now);
+	if (!note_run(host, conn, min_rtt_of(tp), now))
+		return;
+	count(COUNT_BACK);
+	note(tp, SCENARIO_DEFAULT_IS_BETTER, BANDIT_BACK_OFF_NS / SECOND_NS, 0);
 }
 
 SEC("?sockops")

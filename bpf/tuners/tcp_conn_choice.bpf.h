@@ -60,14 +60,10 @@ static __always_inline bool has_default_algorithm(struct tcp_sock *tp, struct ne
 }
 
 /* Does the socket still have the algorithm that we know it to have? */
-static __always_inline bool has_own_algorithm(const struct conn *conn, struct tcp_sock *tp,
-					      struct net *net)
+static __always_inline bool has_own_algorithm(struct tcp_sock *tp, struct net *net, __u32 arm)
 {
-	if (conn->arm != ARM_DEFAULT)
-		return is_arm(tp->inet_conn.icsk_ca_ops, conn->arm);
-	if (conn->returned)
-		return tp->inet_conn.icsk_ca_ops == net->ipv4.tcp_congestion_control;
-	return has_default_algorithm(tp, net);
+	return arm == ARM_DEFAULT ? has_default_algorithm(tp, net) :
+				    is_arm(tp->inet_conn.icsk_ca_ops, arm);
 }
 
 /* Which arms there are at the moment: bit n for arm n. */
@@ -87,14 +83,6 @@ enum setting {
 	SETTING_NOT_ALLOWED, /* the administrator does not list it */
 };
 
-static __always_inline void set_default(struct bpf_sock_ops *ctx, struct net *net)
-{
-	char name[16] = {};
-
-	bpf_probe_read_kernel_str(name, sizeof(name), &net->ipv4.tcp_congestion_control->name);
-	bpf_setsockopt(ctx, SOL_TCP, TCP_CONGESTION, name, sizeof(name));
-}
-
 /*
  * Gives the socket, which has the default, the algorithm of an arm.
  * bpf_setsockopt() may use what net.ipv4.tcp_allowed_congestion_control does
@@ -112,6 +100,8 @@ static __always_inline enum setting set_algorithm(struct bpf_sock_ops *ctx, stru
 		return SETTING_FAILED;
 	if (tp->inet_conn.icsk_ca_ops->flags & TCP_CONG_NON_RESTRICTED)
 		return SETTING_DONE;
-	set_default(ctx, net);
+	__builtin_memset(name, 0, sizeof(name));
+	bpf_probe_read_kernel_str(name, sizeof(name), &net->ipv4.tcp_congestion_control->name);
+	bpf_setsockopt(ctx, SOL_TCP, TCP_CONGESTION, name, sizeof(name));
 	return SETTING_NOT_ALLOWED;
 }

@@ -127,10 +127,6 @@ static __always_inline void count_compared(const struct host *host, const struct
 	count_more(ms, run->busy_us / 1000);
 }
 
-/* What a run is worth less whose connection filled a queue that it shared: a
- * quarter of its rate counts. */
-#define GREEDY_Q8 512
-
 /* A run has ended: what it says about the host. True: the host goes back to
  * the default, since what it got instead is worse. */
 static __always_inline bool note_run(struct host *host, struct conn *conn, __u32 min_rtt_us,
@@ -143,7 +139,7 @@ static __always_inline bool note_run(struct host *host, struct conn *conn, __u32
 	if (!reward_is_known(run, min_rtt_us))
 		return false;
 	count(COUNT_RUNS);
-	reward = sat_sub(reward_q8(run, min_rtt_us), conn->greedy ? GREEDY_Q8 : 0);
+	reward = reward_q8(run, min_rtt_us);
 	rate = reward_rate_q8(run);
 	bandit_note(&host->bandit, now, conn->arm, reward, run->bytes, reward_loss_ppm(run),
 		    min_rtt_us);

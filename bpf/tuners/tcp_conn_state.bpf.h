@@ -25,12 +25,6 @@ const volatile __u64 cfg_say_again_ns = 3600 * SECOND_NS;
 /* After the kernel would not set an algorithm: until it is tried again. */
 const volatile __u64 cfg_unusable_ns = 60 * SECOND_NS;
 
-/* A connection that has bbr from us goes back when a full queue explained all
- * of its losses for so long: with noise on the path, some fall into times when
- * the queue is short. */
-#define RETURN_AFTER_NS (3 * SECOND_NS)
-#define RETURN_AFTER_RTTS 32
-
 /* The arms of the bandit. 0 is whatever the default is. */
 enum arm {
 	ARM_DEFAULT,
@@ -44,8 +38,6 @@ struct conn {
 	struct loss loss;
 	struct reward_run run; /* under the present algorithm */
 	__u64 next_look_ns;
-	__u64 queue_since_ns; /* since then a full queue explains the losses
-			       * that it has with bbr; 0: it does not */
 	__u32 jiffies_then;   /* at the last look ... */
 	__u32 limited_then;   /* ... and how long, until then, the congestion
 			       * window was what it waited for */
@@ -59,8 +51,6 @@ struct conn {
 	__u8 losing;	      /* counted as such, once ... */
 	__u8 queueing;	      /* ... and as such */
 	__u8 ended;
-	__u8 returned; /* it had bbr from us, and has the default again */
-	__u8 greedy;   /* what it delivered was partly taken from others */
 };
 
 enum group {
@@ -91,7 +81,6 @@ struct host {
 	struct bandit bandit;
 	struct control control;
 	__u64 said_ns;	  /* when a switch was last explained; 0: never */
-	__u64 returned_ns; /* ... a return */
 	__u64 counted_ns; /* ... counted among the hosts of a daemon */
 	__u64 fallback;	  /* address of the default algorithm that arm 0 was */
 };
