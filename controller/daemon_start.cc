@@ -115,13 +115,12 @@ Status Daemon::LoadTuners(const Options& options) {
             .without = options.without_hook,
             .log = log_};
   LetObjectsAct();
+  facts_.modules = UseOfModules();
   auto loaded = TunerSet::Load(options.tuners, maps_, &pins_, facts_);
   if (!loaded) return loaded.error();
+  facts_.modules = ModuleUse::kLookOnly;  // further objects observe at first
   tuners_ = std::move(*loaded);
-  for (const auto& tuner : tuners_.tuners()) {
-    tuner->LookForModules(UseOfModules());
-    StartClock(tuner.get());
-  }
+  for (const auto& tuner : tuners_.tuners()) StartClock(tuner.get());
   state_.set_watcher(&tuners_.watcher());
   auto introduced = tuners_.watcher().RunPulse();  // tells the watcher who we are
   if (!introduced) return introduced.error();

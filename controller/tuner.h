@@ -25,7 +25,8 @@ struct TunerFacts {
   bool netns_by_inode = false;
   bool confined = false;
   uint32_t page_bytes = 4096;
-  std::set<std::string> without;  // programs not to be used (--without-hook)
+  std::set<std::string> without;             // programs not to be used (--without-hook)
+  ModuleUse modules = ModuleUse::kLookOnly;  // those of the description, before anything is loaded
   LogSink* log = nullptr;  // for what the verifier says of a program it refuses, at debug level
 };
 
@@ -41,6 +42,12 @@ struct HookState {
 struct ModuleState {
   Module module;
   std::string why_not;  // empty: the kernel has what is in it
+};
+
+// Ends with it. The registration, where there is one, has to go first.
+struct Attachment {
+  BpfLinkPtr link;
+  UniqueFd registration;  // of functions that the kernel calls
 };
 
 class Tuner {
@@ -97,7 +104,7 @@ class Tuner {
   BpfObjectPtr object_;
   std::vector<HookState> states_;
   std::vector<ModuleState> modules_;
-  std::vector<BpfLinkPtr> links_;  // beside states_; destroyed before the object
+  std::vector<Attachment> links_;  // beside states_; destroyed before the object
 };
 
 }  // namespace bpftune

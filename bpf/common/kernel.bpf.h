@@ -43,9 +43,35 @@ struct netns_core {
 	int sysctl_somaxconn;
 };
 
+struct sock;
+
+/* Known by name only, but whole: a function's arguments are compared. */
+struct rate_sample {
+	int losses;
+};
+
+enum tcp_ca_event { CA_EVENT_TX_START };
+
 struct tcp_congestion_ops {
+	__u32 (*ssthresh)(struct sock *sk);
+	void (*set_state)(struct sock *sk, __u8 state);
+	void (*cwnd_event)(struct sock *sk, enum tcp_ca_event event);
+	__u32 (*undo_cwnd)(struct sock *sk);
+	__u32 (*min_tso_segs)(struct sock *sk);
+	/* fewer arguments before 6.10 (57bfc7605ca5) */
+	void (*cong_control)(struct sock *sk, __u32 ack, int flag, const struct rate_sample *rs);
+	__u32 (*sndbuf_expand)(struct sock *sk);
+	void (*init)(struct sock *sk);
 	char name[16];
 	__u32 flags;
+};
+
+/* net/ipv4/tcp_bbr.c; in icsk_ca_priv of a connection that has it */
+struct bbr {
+	__u32 min_rtt_us;
+	struct minmax bw;
+	__u32 full_bw_reached : 1; /* read as a field */
+	__u16 extra_acked[2];
 };
 
 struct netns_ipv4 {
@@ -101,6 +127,8 @@ struct sock {
 	int sk_sndbuf;
 	int sk_wmem_queued;
 	int sk_rcvlowat;
+	unsigned long sk_pacing_rate; /* bytes a second */
+	__u8 sk_pacing_shift;
 	atomic_t sk_drops;
 	__u32 sk_ack_backlog;	  /* a listener's connections not yet accepted */
 	__u32 sk_max_ack_backlog; /* more than so many is too many */
@@ -118,6 +146,7 @@ struct request_sock_queue {
 struct inet_connection_sock {
 	struct request_sock_queue icsk_accept_queue;
 	const struct tcp_congestion_ops *icsk_ca_ops;
+	__u64 icsk_ca_priv[1];
 	__u8 icsk_ca_setsockopt : 1; /* somebody chose it: read as a field */
 };
 

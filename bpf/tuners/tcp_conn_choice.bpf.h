@@ -18,6 +18,10 @@
 /* As long as a name in the kernel (TCP_CA_NAME_MAX), filled up with zeros. */
 const char arm_names[ARM_COUNT][16] = {"", "bbr", "cubic", "htcp"};
 
+/* The bbr that leaves others their share of a queue, where there is one: see
+ * tcp_bbr.bpf.c. */
+const char gentle_bbr[16] = "bpftune_bbr";
+
 /* The first eight characters, which tell all algorithms of the kernel apart. */
 static __always_inline __u64 name_of(const struct tcp_congestion_ops *algorithm)
 {
@@ -29,7 +33,10 @@ static __always_inline __u64 name_of(const struct tcp_congestion_ops *algorithm)
 
 static __always_inline bool is_arm(const struct tcp_congestion_ops *algorithm, __u32 arm)
 {
-	return name_of(algorithm) == *(const __u64 *)arm_names[arm & (ARM_COUNT - 1)];
+	__u64 name = name_of(algorithm);
+
+	return name == *(const __u64 *)arm_names[arm & (ARM_COUNT - 1)] ||
+	       (arm == ARM_BBR && name == *(const __u64 *)gentle_bbr);
 }
 
 /* Has the route of the socket a congestion control (ip route ... congctl)? */
@@ -83,25 +90,39 @@ enum setting {
 	SETTING_NOT_ALLOWED, /* the administrator does not list it */
 };
 
+static __always_inline long set_name(struct bpf_sock_ops *ctx, const char *algorithm)
+{
+	char name[16];
+
+	__builtin_memcpy(name, algorithm, sizeof(name));
+	return bpf_setsockopt(ctx, SOL_TCP, TCP_CONGESTION, name, sizeof(name));
+}
+
+static __always_inline void set_default(struct bpf_sock_ops *ctx, struct net *net)
+{
+	char name[16] = {};
+
+	bpf_probe_read_kernel_str(name, sizeof(name), &net->ipv4.tcp_congestion_control->name);
+	set_name(ctx, name);
+}
+
 /*
- * Gives the socket, which has the default, the algorithm of an arm.
- * bpf_setsockopt() may use what net.ipv4.tcp_allowed_congestion_control does
- * not list; that list is a flag of each algorithm, so it is looked at when the
- * socket has the algorithm.
+ * Gives the socket, which has the default, the algorithm of an arm; of bbr the
+ * gentle one, if bbr itself may be used. bpf_setsockopt() may use what
+ * net.ipv4.tcp_allowed_congestion_control does not list; that list is a flag of
+ * each algorithm, so it is looked at when the socket has the algorithm.
  */
 static __always_inline enum setting set_algorithm(struct bpf_sock_ops *ctx, struct tcp_sock *tp,
 						  struct net *net, __u32 arm, long *error)
 {
-	char name[16];
-
-	__builtin_memcpy(name, arm_names[arm & (ARM_COUNT - 1)], sizeof(name));
-	*error = bpf_setsockopt(ctx, SOL_TCP, TCP_CONGESTION, name, sizeof(name));
+	*error = set_name(ctx, arm_names[arm & (ARM_COUNT - 1)]);
 	if (*error)
 		return SETTING_FAILED;
-	if (tp->inet_conn.icsk_ca_ops->flags & TCP_CONG_NON_RESTRICTED)
-		return SETTING_DONE;
-	__builtin_memset(name, 0, sizeof(name));
-	bpf_probe_read_kernel_str(name, sizeof(name), &net->ipv4.tcp_congestion_control->name);
-	bpf_setsockopt(ctx, SOL_TCP, TCP_CONGESTION, name, sizeof(name));
-	return SETTING_NOT_ALLOWED;
+	if (!(tp->inet_conn.icsk_ca_ops->flags & TCP_CONG_NON_RESTRICTED)) {
+		set_default(ctx, net);
+		return SETTING_NOT_ALLOWED;
+	}
+	if (arm == ARM_BBR)
+		set_name(ctx, gentle_bbr); /* or it keeps what it has */
+	return SETTING_DONE;
 }

@@ -49,6 +49,11 @@ std::string AlgorithmOf(const BulkFlow& flow) {
   return sender ? sender->congestion_control : sender.error().message();
 }
 
+bool HasBbr(const BulkFlow& flow) {
+  const std::string algorithm = AlgorithmOf(flow);
+  return algorithm == kGentleBbr || algorithm == "bbr";
+}
+
 uint64_t CountOf(Daemon& daemon, const std::string& text) {
   using namespace std::chrono_literals;
   const size_t from = daemon.Lines().size();

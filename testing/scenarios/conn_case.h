@@ -38,6 +38,12 @@ Result<BulkFlow> StartFlow(const LossyPath& path,
 // What the sender's algorithm is now; the error's text if it cannot be asked.
 std::string AlgorithmOf(const BulkFlow& flow);
 
+// What the daemon gives a connection over a path that loses, where the kernel can have it.
+inline constexpr char kGentleBbr[] = "bpftune_bbr";
+
+// It has that, or the kernel's own bbr.
+bool HasBbr(const BulkFlow& flow);
+
 // The number in front of `text` in the daemon's summary of tuner 'tcp_conn', asked for now; 0 where
 // it is not there.
 uint64_t CountOf(Daemon& daemon, const std::string& text);

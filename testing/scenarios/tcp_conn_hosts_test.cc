@@ -36,7 +36,7 @@ class Hosts : public ::testing::Test {
       auto flow = BulkFlow::Start(from, to, {.congestion_control = "", .total_bytes = 3'000'000});
       EXPECT_OK(flow);
       if (!flow) return with_bbr;
-      with_bbr += AlgorithmOf(*flow) == "bbr";
+      with_bbr += HasBbr(*flow);
       EXPECT_OK(flow->WaitForCompletion(60s));
     }
     return with_bbr;

@@ -49,7 +49,7 @@ TEST_P(LossOnPath, ThatBeginsInTheMiddleSwitchesTheConnectionToBbr) {
 
   const double begin = flow.age_s();
   path.link->Set(Direction::kAToB, Path100(c.rtt_ms, c.loss_percent));
-  ASSERT_TRUE(EventuallyTrue([&] { return AlgorithmOf(flow) == "bbr"; }, 10s));
+  ASSERT_TRUE(EventuallyTrue([&] { return HasBbr(flow); }, 10s));
   const double switched = flow.age_s();
   flow.WaitUntil(switched + 7);
   const double mbit = flow.MbitPerSecond(switched + 3, switched + 7);

@@ -68,7 +68,7 @@ TEST_F(Chosen, ByNobodyOnTheListenerIsSwitched) {
   ASSERT_OK_AND_ASSIGN(BulkFlow flow,
                        StartFlow(path, {.congestion_control = "", .sender_accepts = true}));
 
-  EXPECT_TRUE(EventuallyTrue([&] { return AlgorithmOf(flow) == "bbr"; }, kPatience));
+  EXPECT_TRUE(EventuallyTrue([&] { return HasBbr(flow); }, kPatience));
 }
 
 TEST_F(Chosen, ForTheRouteStays) {
@@ -87,7 +87,7 @@ TEST_F(Chosen, AfterOurSwitchStays) {
   ASSERT_OK_AND_ASSIGN(LossyPath path, LossyPath::Create(kLossy));
   ASSERT_OK_AND_ASSIGN(Daemon daemon, StartDaemon({path.a.get(), path.b.get()}));
   ASSERT_OK_AND_ASSIGN(BulkFlow flow, StartFlow(path));
-  ASSERT_TRUE(EventuallyTrue([&] { return AlgorithmOf(flow) == "bbr"; }, kPatience));
+  ASSERT_TRUE(EventuallyTrue([&] { return HasBbr(flow); }, kPatience));
   ASSERT_OK(flow.SetCongestionControl(path.algorithm));
 
   // Many times the losses that switched it.
@@ -106,7 +106,7 @@ TEST_F(Chosen, AsDefaultByTheAdministratorIsWhatConnectionsHaveAndVoidsWhatWasLe
   ASSERT_OK_AND_ASSIGN(Daemon daemon, StartDaemon({path.a.get(), path.b.get()}));
   {
     ASSERT_OK_AND_ASSIGN(BulkFlow flow, StartFlow(path));
-    ASSERT_TRUE(EventuallyTrue([&] { return AlgorithmOf(flow) == "bbr"; }, kPatience));
+    ASSERT_TRUE(EventuallyTrue([&] { return HasBbr(flow); }, kPatience));
   }
   ASSERT_OK(path.a->SetSysctl(kCongestionControl, "bbr"));
   ASSERT_OK_AND_ASSIGN(BulkFlow flow, StartFlow(path));

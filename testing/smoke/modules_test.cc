@@ -114,7 +114,7 @@ TEST_F(ModulesTest, ThatCannotBeLoadedAreMissedWhereTheyAreNeededAndUsedOnceThey
 
   LetModulesBeLoaded();
   ASSERT_OK(LookForModule("tcp_bbr", ModuleUse::kLoad));
-  EXPECT_TRUE(EventuallyTrue([&] { return AlgorithmOf(flow) == "bbr"; }, kPatience));
+  EXPECT_TRUE(EventuallyTrue([&] { return HasBbr(flow); }, kPatience));
 }
 
 }  // namespace
