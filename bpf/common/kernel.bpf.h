@@ -66,6 +66,11 @@ struct tcp_congestion_ops {
 	__u32 flags;
 };
 
+/* What was one of the events has a function of its own on some kernels. */
+struct tcp_congestion_ops___tx_start {
+	void (*cwnd_event_tx_start)(struct sock *sk);
+};
+
 /* net/ipv4/tcp_bbr.c; in icsk_ca_priv of a connection that has it */
 struct bbr {
 	__u32 min_rtt_us;

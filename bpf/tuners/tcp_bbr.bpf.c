@@ -23,9 +23,13 @@
  *
  * How it fails. It needs kernel functions as they are since 6.10 (arguments of
  * cong_control), a BPF JIT, and bbr itself. Without any of them there is no such
- * algorithm, and tcp_conn uses bbr. When the daemon dies the name goes at once;
- * connections that have the algorithm keep it, and the kernel keeps what they
- * need until the last one has ended.
+ * algorithm, and tcp_conn uses bbr. Where the kernel has a function of its own
+ * for a connection that sends again after a pause (7.x), bbr's is not called:
+ * one description cannot serve kernels with and without it. bbr then looks for
+ * the shortest round trip, for 200 ms, also after a pause of over ten seconds.
+ * When the daemon dies the name goes at once; connections that have the
+ * algorithm keep it, and the kernel keeps what they need until the last one has
+ * ended.
  */
 #include "bpf/common/tuner.bpf.h"
 #include "policies/tcp_bbr.policy.h"
@@ -49,7 +53,7 @@ extern void bbr_init(struct sock *sk) __ksym;
 extern void bbr_main(struct sock *sk, __u32 ack, int flag, const struct rate_sample *rs) __ksym;
 extern __u32 bbr_sndbuf_expand(struct sock *sk) __ksym;
 extern __u32 bbr_undo_cwnd(struct sock *sk) __ksym;
-extern void bbr_cwnd_event(struct sock *sk, enum tcp_ca_event event) __ksym;
+extern void bbr_cwnd_event(struct sock *sk, enum tcp_ca_event event) __ksym __weak;
 extern __u32 bbr_ssthresh(struct sock *sk) __ksym;
 extern __u32 bbr_min_tso_segs(struct sock *sk) __ksym;
 extern void bbr_set_state(struct sock *sk, __u8 state) __ksym;
@@ -120,7 +124,10 @@ void BPF_PROG(set_state, struct sock *sk, __u8 state)
 SEC("struct_ops")
 void BPF_PROG(cwnd_event, struct sock *sk, enum tcp_ca_event event)
 {
-	bbr_cwnd_event(sk, event);
+	struct tcp_congestion_ops___tx_start *other = 0;
+
+	if (!bpf_core_field_exists(other->cwnd_event_tx_start))
+		bbr_cwnd_event(sk, event);
 }
 
 /* Named after the hook. */
