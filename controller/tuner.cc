@@ -90,7 +90,7 @@ Result<BpfLinkPtr> Attach(bpf_object* object, const HookState& state, int cgroup
   const std::string_view section = bpf_program__section_name(program);
   const std::string map_name = state.program.substr(state.hook.name.size() + 2);
   BpfLinkPtr link;
-  if (section == "sockops" || section == "cgroup/sysctl") {
+  if (section == "sockops" || section == "cgroup/sysctl" || section == "cgroup/setsockopt") {
     if (cgroup_fd < 0) return Error("there is no cgroup v2 to attach to");
     link.reset(bpf_program__attach_cgroup(program, cgroup_fd));
   } else if (section == "iter/bpf_sk_storage_map" || section == "iter/bpf_map_elem") {
