@@ -4,7 +4,9 @@
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
 
+#include <cstring>
 #include <ostream>
+#include <utility>
 
 #include "controller/fakes/sample_tuner.h"
 

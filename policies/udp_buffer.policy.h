@@ -79,9 +79,9 @@
 	C(CUT, "sockets that were given less than they asked for")            \
 	C(FORCED, "sockets that took more by SO_RCVBUFFORCE or SO_SNDBUFFORCE")\
 	C(ANY, "requests for as much as there is")                            \
-	C(OLDER, "sockets that have to ask again to profit")                  \
 	C(BURSTS, "bursts lost at sockets of the default size")               \
 	C(OVERLOADED, "times datagrams were lost for lack of a prompt reader")\
+	C(OLDER, "bursts lost at sockets older than the last raise")          \
 	C(OWN_SIZE, "bursts lost at sockets with a size of their own")        \
 	C(OUT_OF_MEMORY, "datagrams lost for lack of UDP memory")             \
 	C(HELD_CEILING, "raises not made because of the ceiling")             \

@@ -74,7 +74,7 @@ static __always_inline void see_request(struct bpf_sock *sk, __u32 side, __u32 a
 {
 	__u64 limit = usual_limit(side == SIDE_RECEIVE ? TUNABLE_RMEM_MAX : TUNABLE_WMEM_MAX);
 	bool is_more = asked > limit && asked <= REQUEST_MOST;
-	struct size_request *request, *last;
+	struct size_request *request, *most;
 	struct asker *asker;
 
 	if (asked > REQUEST_MOST)
@@ -90,10 +90,12 @@ static __always_inline void see_request(struct bpf_sock *sk, __u32 side, __u32 a
 	request->asked = asked;
 	asker->pid = bpf_get_current_pid_tgid() >> 32;
 	bpf_get_current_comm(asker->comm, sizeof(asker->comm));
-	last = side == SIDE_RECEIVE ? &last_asker.side[SIDE_RECEIVE] : &last_asker.side[SIDE_SEND];
-	*last = *request;
-	last_asker.pid = asker->pid;
-	__builtin_memcpy(last_asker.comm, asker->comm, sizeof(last_asker.comm));
+	most = side == SIDE_RECEIVE ? &most_asker.side[SIDE_RECEIVE] : &most_asker.side[SIDE_SEND];
+	if (asked > most->asked) {
+		*most = *request;
+		most_asker.pid = asker->pid;
+		__builtin_memcpy(most_asker.comm, asker->comm, sizeof(most_asker.comm));
+	}
 	tell_news();
 }
 
@@ -160,12 +162,10 @@ static __always_inline void note_request(struct size_request *request, enum requ
 		count(COUNT_CUT);
 	else if (state == REQUEST_FORCED)
 		count(COUNT_FORCED);
-	else if (state == REQUEST_OLDER)
-		count(COUNT_OLDER);
 }
 
 static __always_inline void look_at_request(struct asker *asker, struct size_request *request,
-					    struct size_request *last, __u16 row, __u64 given)
+					    struct size_request *most, __u16 row, __u64 given)
 {
 	__u64 now = bpf_ktime_get_ns();
 	__u64 limit = sample_value(row);
@@ -174,8 +174,8 @@ static __always_inline void look_at_request(struct asker *asker, struct size_req
 
 	if (!request->asked || !limit)
 		return;
-	if (last->time_ns == request->time_ns)
-		last->asked = 0; /* its socket tells more */
+	if (most->time_ns == request->time_ns)
+		most->asked = 0; /* its socket tells more */
 	state = judge_request(request, given, limit, now);
 	if (state == REQUEST_UNKNOWN) {
 		sweep.waiting++;
@@ -190,29 +190,29 @@ static __always_inline void look_at_request(struct asker *asker, struct size_req
 		note_cut(sizing, asker, request->asked, given, true);
 }
 
-/* A socket that is gone already: an application may well give up when it finds
- * its buffer too small. */
-static __always_inline void look_at_last(struct size_request *last, __u16 row)
+/* A request that its socket tells nothing of: the application has closed it, or
+ * asked for less since, as some do when they find their buffer too small. */
+static __always_inline void look_at_most(struct size_request *most, __u16 row)
 {
 	__u64 now = bpf_ktime_get_ns();
 	__u64 limit = sample_value(row);
 	struct sizing *sizing;
 
-	if (!last->asked || !limit)
+	if (!most->asked || !limit)
 		return;
-	if (judge_request(last, 0, limit, now) == REQUEST_UNKNOWN) {
+	if (judge_request(most, 0, limit, now) == REQUEST_UNKNOWN) {
 		sweep.waiting++;
 		return;
 	}
 	sizing = sizing_of(row);
 	if (sizing) {
-		note_need(sizing, last->asked, limit, now);
-		if (last->asked > limit) {
+		note_need(sizing, most->asked, limit, now);
+		if (most->asked > limit) {
 			count(COUNT_CUT);
-			note_cut(sizing, &last_asker, last->asked, limit, false);
+			note_cut(sizing, &most_asker, most->asked, limit, false);
 		}
 	}
-	last->asked = 0;
+	most->asked = 0;
 }
 
 /* ---- losses -------------------------------------------------------------- */
@@ -331,8 +331,8 @@ static __always_inline void set_beat(void)
 
 static __always_inline void finish_sweep(void)
 {
-	look_at_last(&last_asker.side[SIDE_RECEIVE], TUNABLE_RMEM_MAX);
-	look_at_last(&last_asker.side[SIDE_SEND], TUNABLE_WMEM_MAX);
+	look_at_most(&most_asker.side[SIDE_RECEIVE], TUNABLE_RMEM_MAX);
+	look_at_most(&most_asker.side[SIDE_SEND], TUNABLE_WMEM_MAX);
 	for (__u32 i = 0; i < BURSTS; i++)
 		look_at_burst(i);
 	for (__u16 row = 0; row < TUNABLE_COUNT; row++)
@@ -356,9 +356,9 @@ int sweep__askers(struct bpf_iter__bpf_sk_storage_map *ctx)
 		finish_sweep();
 		return 0;
 	}
-	look_at_request(asker, &asker->side[SIDE_RECEIVE], &last_asker.side[SIDE_RECEIVE],
+	look_at_request(asker, &asker->side[SIDE_RECEIVE], &most_asker.side[SIDE_RECEIVE],
 			TUNABLE_RMEM_MAX, (__u32)sk->sk_rcvbuf / 2);
-	look_at_request(asker, &asker->side[SIDE_SEND], &last_asker.side[SIDE_SEND],
+	look_at_request(asker, &asker->side[SIDE_SEND], &most_asker.side[SIDE_SEND],
 			TUNABLE_WMEM_MAX, (__u32)sk->sk_sndbuf / 2);
 	return 0;
 }

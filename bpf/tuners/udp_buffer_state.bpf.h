@@ -37,10 +37,10 @@ struct {
 	__type(value, struct asker);
 } askers SEC(".maps");
 
-/* The last of them, for sockets that are gone before they can be looked at.
- * Written without a lock: of requests at the same instant one is remembered, in
- * the worst case with the other one's name. */
-struct asker last_asker;
+/* The one that asked for most since the last look, for sockets that are gone
+ * before they can be looked at. Written without a lock: of requests at the same
+ * instant one is remembered, in the worst case with the other one's name. */
+struct asker most_asker;
 
 /* Where datagrams are lost: a port of a namespace, by a hash of both. Written by
  * whoever loses one, and by the sweep. Where two meet, the first one counts

@@ -3,17 +3,22 @@
 // Applications that ask for larger socket buffers than net.core.rmem_max and wmem_max allow. These
 // are the whole machine's, so it must be a machine of the test's own.
 
+#include <bpf/bpf.h>
 #include <gtest/gtest.h>
+#include <linux/bpf.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <chrono>
 #include <cstdint>
+#include <iterator>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "controller/cgroup.h"
+#include "controller/unique_fd.h"
 #include "testing/netns_harness/expect.h"
 #include "testing/privilege.h"
 #include "testing/scenarios/administrator.h"
@@ -96,6 +101,16 @@ TEST_F(UdpBufferRequestTest, OfASocketThatGaveUpAtOnceCountsToo) {
   EXPECT_TRUE(
       daemon.WaitForLine(kRaised + std::string(kRmemMax) + ".* -> \\(2000000\\)", kPatience));
   EXPECT_TRUE(daemon.WaitForLine("Open sockets that were cut: 0\\.", kPatience));
+}
+
+TEST_F(UdpBufferRequestTest, OfASocketThatAskedForLessWhenItWasCutCountsToo) {
+  ASSERT_OK_AND_ASSIGN(Daemon daemon, StartDaemon({}));
+  ASSERT_OK_AND_ASSIGN(const UniqueFd socket, MakeDatagramSocket(host()));
+  for (int bytes = kAsked; bytes > kFound / 2; bytes /= 2) {
+    ASSERT_EQ(SetBuffer(socket, SO_RCVBUF, bytes), 0);
+  }
+  EXPECT_TRUE(
+      daemon.WaitForLine(kRaised + std::string(kRmemMax) + ".* -> \\(2000000\\)", kPatience));
 }
 
 TEST_F(UdpBufferRequestTest, ThatFitsOrIsNoNumberOrWasGrantedByPrivilegeChangesNothing) {
@@ -198,6 +213,33 @@ TEST_F(UdpBufferRequestTest, WithMoreThanAPageBehindItIsAsItAlwaysWas) {
   EXPECT_EQ(setsockopt(socket.get(), SOL_SOCKET, SO_RCVBUF, nullptr, sizeof(int)), -1);
   EXPECT_EQ(errno, EFAULT);
   EXPECT_TRUE(daemon.WaitForLine(kRaised + std::string(kRmemMax), kPatience));
+}
+
+// A program that refuses every setsockopt(), while the link is there.
+Result<UniqueFd> RefuseAll() {
+  const bpf_insn refuse[] = {
+      {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .src_reg = 0, .off = 0, .imm = 0},
+      {.code = BPF_JMP | BPF_EXIT, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = 0},
+  };
+  LIBBPF_OPTS(bpf_prog_load_opts, options, .expected_attach_type = BPF_CGROUP_SETSOCKOPT);
+  const UniqueFd program(bpf_prog_load(BPF_PROG_TYPE_CGROUP_SOCKOPT, "refuse", "GPL", refuse,
+                                       std::size(refuse), &options));
+  auto cgroup = OpenCgroupRoot();
+  if (!cgroup) return cgroup.error();
+  UniqueFd link(bpf_link_create(program.get(), cgroup->get(), BPF_CGROUP_SETSOCKOPT, nullptr));
+  if (!link) return Error::FromErrno("attaching a program at setsockopt");
+  return link;
+}
+
+TEST_F(UdpBufferRequestTest, ThatAnotherProgramRefusesStaysRefused) {
+  ASSERT_OK_AND_ASSIGN(UniqueFd socket, MakeDatagramSocket(host()));
+  ASSERT_OK_AND_ASSIGN(UniqueFd before, RefuseAll());
+  ASSERT_OK_AND_ASSIGN(Daemon daemon, StartDaemon({}));
+  EXPECT_EQ(SetBuffer(socket, SO_RCVBUF, 100'000), EPERM);
+  before.reset();
+  EXPECT_EQ(SetBuffer(socket, SO_RCVBUF, 100'000), 0);
+  ASSERT_OK_AND_ASSIGN(const UniqueFd after, RefuseAll());
+  EXPECT_EQ(SetBuffer(socket, SO_RCVBUF, 100'000), EPERM);
 }
 
 }  // namespace
