@@ -74,6 +74,8 @@ static __always_inline void see_request(struct bpf_sock *sk, __u32 side, __u32 a
 {
 	__u64 limit = usual_limit(side == SIDE_RECEIVE ? TUNABLE_RMEM_MAX : TUNABLE_WMEM_MAX);
 	bool is_more = asked > limit && asked <= REQUEST_MOST;
+	/* From the task: on 5.10 this program type has no helpers for it. */
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
 	struct size_request *request, *most;
 	struct asker *asker;
 
@@ -88,8 +90,8 @@ static __always_inline void see_request(struct bpf_sock *sk, __u32 side, __u32 a
 		return;
 	request->time_ns = bpf_ktime_get_ns();
 	request->asked = asked;
-	asker->pid = bpf_get_current_pid_tgid() >> 32;
-	bpf_get_current_comm(asker->comm, sizeof(asker->comm));
+	asker->pid = BPF_CORE_READ(task, tgid);
+	BPF_CORE_READ_STR_INTO(&asker->comm, task, comm);
 	most = side == SIDE_RECEIVE ? &most_asker.side[SIDE_RECEIVE] : &most_asker.side[SIDE_SEND];
 	if (asked > most->asked) {
 		*most = *request;
