@@ -80,7 +80,7 @@
 	C(FORCED, "sockets that took more by SO_RCVBUFFORCE or SO_SNDBUFFORCE")\
 	C(ANY, "requests for as much as there is")                            \
 	C(BURSTS, "bursts lost at sockets of the default size")               \
-	C(OVERLOADED, "times datagrams were lost for lack of a prompt reader")\
+	C(OVERLOADED, "losses that went on, for lack of a prompt reader")      \
 	C(OLDER, "bursts lost at sockets older than the last raise")          \
 	C(OWN_SIZE, "bursts lost at sockets with a size of their own")        \
 	C(OUT_OF_MEMORY, "datagrams lost for lack of UDP memory")             \

@@ -311,6 +311,7 @@ enum {
 	/* sk_userlocks, include/net/sock.h */
 	SOCK_SNDBUF_LOCK = 1,
 	SOCK_RCVBUF_LOCK = 2,
+	/* include/uapi/asm-generic/errno.h */
 	ENOMEM = 12,
 	ENOBUFS = 105,
 };

@@ -73,13 +73,13 @@ static __always_inline __u64 usual_limit(__u16 row)
 static __always_inline void see_request(struct bpf_sock *sk, __u32 side, __u32 asked)
 {
 	__u64 limit = usual_limit(side == SIDE_RECEIVE ? TUNABLE_RMEM_MAX : TUNABLE_WMEM_MAX);
-	bool is_more = asked > limit && asked <= REQUEST_MOST;
+	bool is_more = asked > limit && asked <= SIZE_MOST;
 	/* From the task: on 5.10 this program type has no helpers for it. */
 	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
 	struct size_request *request, *most;
 	struct asker *asker;
 
-	if (asked > REQUEST_MOST)
+	if (asked > SIZE_MOST)
 		count(COUNT_ANY);
 	asker = bpf_sk_storage_get(&askers, sk, NULL, is_more ? BPF_SK_STORAGE_GET_F_CREATE : 0);
 	if (!asker)
@@ -155,14 +155,14 @@ static __always_inline void note_need(struct sizing *sizing, __u64 asked, __u64 
 }
 
 /* Counts a socket once for each request. */
-static __always_inline void note_request(struct size_request *request, enum request_state state)
+static __always_inline void note_request(struct size_request *request, enum size_state state)
 {
 	if (request->noted)
 		return;
 	request->noted = 1;
-	if (state == REQUEST_CUT)
+	if (state == SIZE_CUT)
 		count(COUNT_CUT);
-	else if (state == REQUEST_FORCED)
+	else if (state == SIZE_FORCED)
 		count(COUNT_FORCED);
 }
 
@@ -171,7 +171,7 @@ static __always_inline void look_at_request(struct asker *asker, struct size_req
 {
 	__u64 now = bpf_ktime_get_ns();
 	__u64 limit = sample_value(row);
-	enum request_state state;
+	enum size_state state;
 	struct sizing *sizing;
 
 	if (!request->asked || !limit)
@@ -179,16 +179,16 @@ static __always_inline void look_at_request(struct asker *asker, struct size_req
 	if (most->time_ns == request->time_ns)
 		most->asked = 0; /* its socket tells more */
 	state = judge_request(request, given, limit, now);
-	if (state == REQUEST_UNKNOWN) {
+	if (state == SIZE_UNKNOWN) {
 		sweep.waiting++;
 		return;
 	}
 	note_request(request, state);
-	sizing = state == REQUEST_FORCED ? NULL : sizing_of(row);
+	sizing = state == SIZE_FORCED ? NULL : sizing_of(row);
 	if (!sizing)
 		return;
 	note_need(sizing, request->asked, limit, now);
-	if (state == REQUEST_CUT)
+	if (state == SIZE_CUT)
 		note_cut(sizing, asker, request->asked, given, true);
 }
 
@@ -202,7 +202,7 @@ static __always_inline void look_at_most(struct size_request *most, __u16 row)
 
 	if (!most->asked || !limit)
 		return;
-	if (judge_request(most, 0, limit, now) == REQUEST_UNKNOWN) {
+	if (judge_request(most, 0, limit, now) == SIZE_UNKNOWN) {
 		sweep.waiting++;
 		return;
 	}

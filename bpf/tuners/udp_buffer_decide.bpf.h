@@ -23,7 +23,7 @@ static __always_inline __u64 ceiling_of(__u16 row)
 		return size_ceiling(pressure, available_pages(), tuner_page_bytes, DEFAULT_PART,
 				    DEFAULT_MOST);
 	return size_ceiling(pressure, available_pages(), tuner_page_bytes, MAXIMUM_PART,
-			    REQUEST_MOST);
+			    SIZE_MOST);
 }
 
 /* A request for another size, to be completed and sent; NULL: not now. */

@@ -19,10 +19,10 @@
 
 /* POLICY: who asks for more asks for as much as there is, which is no number to
  * go by (memcached: 256 MiB). 64 MiB hold 10 Gbit/s for 50 ms. */
-#define REQUEST_MOST (64ULL << 20)
+#define SIZE_MOST (64ULL << 20)
 /* A request is seen before it takes effect, and an application with the
  * privilege to follows it up with SO_RCVBUFFORCE at once. */
-#define REQUEST_SETTLES_NS 100000000ULL
+#define SIZE_SETTLES_NS 100000000ULL
 
 /* What an application asked for; all zero: nothing out of the ordinary. */
 struct size_request {
@@ -32,23 +32,23 @@ struct size_request {
 	__u8 reserved[3];
 };
 
-enum request_state {
-	REQUEST_UNKNOWN, /* too early to tell */
-	REQUEST_GIVEN,	 /* as asked, or as much as there is */
-	REQUEST_FORCED,	 /* more than is allowed, by privilege */
-	REQUEST_OLDER,	 /* cut, by a limit that is higher by now */
-	REQUEST_CUT,
+enum size_state {
+	SIZE_UNKNOWN, /* too early to tell */
+	SIZE_GIVEN,	 /* as asked, or as much as there is */
+	SIZE_FORCED,	 /* more than is allowed, by privilege */
+	SIZE_OLDER,	 /* cut, by a limit that is higher by now */
+	SIZE_CUT,
 };
 
 /* `given`: what the socket has now; `limit`: rmem_max or wmem_max now. */
-PURE enum request_state judge_request(const struct size_request *request, __u64 given,
+PURE enum size_state judge_request(const struct size_request *request, __u64 given,
 				      __u64 limit, __u64 now_ns)
 {
-	if (sat_sub(now_ns, request->time_ns) < REQUEST_SETTLES_NS)
-		return REQUEST_UNKNOWN;
+	if (sat_sub(now_ns, request->time_ns) < SIZE_SETTLES_NS)
+		return SIZE_UNKNOWN;
 	if (given >= request->asked)
-		return request->asked > limit ? REQUEST_FORCED : REQUEST_GIVEN;
-	return request->asked > limit ? REQUEST_CUT : REQUEST_OLDER;
+		return request->asked > limit ? SIZE_FORCED : SIZE_GIVEN;
+	return request->asked > limit ? SIZE_CUT : SIZE_OLDER;
 }
 
 /* ---- losses --------------------------------------------------------------- */

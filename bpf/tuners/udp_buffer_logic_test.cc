@@ -19,19 +19,19 @@ struct RequestRow {
   const char* what;
   uint32_t asked, given, limit;
   uint64_t after_ms;
-  request_state state;
+  size_state state;
 };
 
 TEST(JudgeRequestTest, ComparesWhatTheSocketGotWithWhatItAskedFor) {
   const RequestRow rows[] = {
-      {"not in effect yet", 8 << 20, kFound, kFound, 99, REQUEST_UNKNOWN},
-      {"cut", 8 << 20, kFound, kFound, 100, REQUEST_CUT},
-      {"cut to a limit that was lower then", 8 << 20, kFound, 4 << 20, 100, REQUEST_CUT},
-      {"cut to a limit that would do now", 8 << 20, kFound, 8 << 20, 100, REQUEST_OLDER},
-      {"as asked", 8 << 20, 8 << 20, 8 << 20, 100, REQUEST_GIVEN},
-      {"the least there is is more", 100, 1152, kFound, 100, REQUEST_GIVEN},
-      {"by privilege", 8 << 20, 8 << 20, kFound, 100, REQUEST_FORCED},
-      {"even more by privilege", 8 << 20, 16 << 20, kFound, 100, REQUEST_FORCED},
+      {"not in effect yet", 8 << 20, kFound, kFound, 99, SIZE_UNKNOWN},
+      {"cut", 8 << 20, kFound, kFound, 100, SIZE_CUT},
+      {"cut to a limit that was lower then", 8 << 20, kFound, 4 << 20, 100, SIZE_CUT},
+      {"cut to a limit that would do now", 8 << 20, kFound, 8 << 20, 100, SIZE_OLDER},
+      {"as asked", 8 << 20, 8 << 20, 8 << 20, 100, SIZE_GIVEN},
+      {"the least there is is more", 100, 1152, kFound, 100, SIZE_GIVEN},
+      {"by privilege", 8 << 20, 8 << 20, kFound, 100, SIZE_FORCED},
+      {"even more by privilege", 8 << 20, 16 << 20, kFound, 100, SIZE_FORCED},
   };
   for (const RequestRow& row : rows) {
     size_request request = {};
@@ -66,13 +66,13 @@ TEST(RaisedMaximumTest, GivesWhatIsAskedForWhereMemoryAllowsIt) {
 
 TEST(SizeCeilingTest, IsAPartOfWhatUdpMayTakeAndOfWhatIsThere) {
   const uint64_t pressure = 32'768;  // pages: a machine of 1 GiB
-  EXPECT_EQ(size_ceiling(pressure, 200'000, kPage, MAXIMUM_PART, REQUEST_MOST), 8U << 20);
+  EXPECT_EQ(size_ceiling(pressure, 200'000, kPage, MAXIMUM_PART, SIZE_MOST), 8U << 20);
   EXPECT_EQ(size_ceiling(pressure, 200'000, kPage, DEFAULT_PART, DEFAULT_MOST), 512U << 10);
-  EXPECT_EQ(size_ceiling(pressure, 16'384, kPage, MAXIMUM_PART, REQUEST_MOST), 4U << 20)
+  EXPECT_EQ(size_ceiling(pressure, 16'384, kPage, MAXIMUM_PART, SIZE_MOST), 4U << 20)
       << "memory is short";
-  EXPECT_EQ(size_ceiling(0, 200'000, kPage, MAXIMUM_PART, REQUEST_MOST), 0U) << "not known";
-  EXPECT_EQ(size_ceiling(pressure, 0, kPage, MAXIMUM_PART, REQUEST_MOST), 0U) << "not known";
-  EXPECT_EQ(size_ceiling(UINT64_MAX, UINT64_MAX, 65536, MAXIMUM_PART, REQUEST_MOST), REQUEST_MOST);
+  EXPECT_EQ(size_ceiling(0, 200'000, kPage, MAXIMUM_PART, SIZE_MOST), 0U) << "not known";
+  EXPECT_EQ(size_ceiling(pressure, 0, kPage, MAXIMUM_PART, SIZE_MOST), 0U) << "not known";
+  EXPECT_EQ(size_ceiling(UINT64_MAX, UINT64_MAX, 65536, MAXIMUM_PART, SIZE_MOST), SIZE_MOST);
 }
 
 // Any number of sockets that ask for any sizes, while memory comes and goes.
@@ -81,8 +81,8 @@ TEST(RaisedMaximumTest, EndsAtTheCeilingInFewStepsWhateverIsAskedFor) {
   int changes = 0;
   for (uint64_t i = 0; i < 100'000; ++i) {
     const uint64_t available = 150'000 + i * 7919 % 1000;
-    const uint64_t ceiling = size_ceiling(1 << 20, available, kPage, MAXIMUM_PART, REQUEST_MOST);
-    const uint64_t raised = raised_maximum(value, REQUEST_MOST, ceiling);
+    const uint64_t ceiling = size_ceiling(1 << 20, available, kPage, MAXIMUM_PART, SIZE_MOST);
+    const uint64_t raised = raised_maximum(value, SIZE_MOST, ceiling);
     if (raised == 0) continue;
     ++changes;
     value = raised;
