@@ -298,8 +298,8 @@ Status LinkSets(Description* description) {
 }  // namespace
 
 bool IsKnownSlot(std::string_view slot) {
-  constexpr std::array<std::string_view, 9> kSlots = {"tunable", "old",  "new",  "netns", "peer",
-                                                      "arg0",    "arg1", "arg2", "arg3"};
+  constexpr std::array<std::string_view, 10> kSlots = {"tunable", "old",  "new",  "netns", "peer",
+                                                       "comm",    "arg0", "arg1", "arg2",  "arg3"};
   return std::find(kSlots.begin(), kSlots.end(), slot) != kSlots.end();
 }
 

@@ -6,10 +6,20 @@
 #include <algorithm>
 #include <array>
 #include <iomanip>
+#include <iterator>
 #include <sstream>
 
 namespace bpftune {
 namespace {
+
+// As the process calls itself, which may be anything: what could break a line out of the log is not
+// shown.
+std::string CommText(const request& record) {
+  std::string out(record.comm, std::find(record.comm, std::end(record.comm), '\0'));
+  std::ranges::replace_if(
+      out, [](unsigned char c) { return c < ' ' || c > '~'; }, '?');
+  return out.empty() ? "a process" : out;
+}
 
 std::string DecisionSlot(std::string_view slot, const Decision& decision) {
   if (slot == "tunable") return decision.tunable->name;
@@ -17,6 +27,7 @@ std::string DecisionSlot(std::string_view slot, const Decision& decision) {
   if (slot == "new") return decision.new_values.Text();
   if (slot == "netns") return decision.netns;
   if (slot == "peer") return PeerText(*decision.record);
+  if (slot == "comm") return CommText(*decision.record);
   if (slot.size() == 4 && slot.starts_with("arg") && slot[3] >= '0' && slot[3] <= '3') {
     return std::to_string(decision.record->evidence[slot[3] - '0']);
   }

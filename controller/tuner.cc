@@ -127,7 +127,7 @@ Result<Attachment> Attach(bpf_object* object, const HookState& state, int cgroup
   const std::string map_name = state.program.substr(state.hook.name.size() + 2);
   if (section == "struct_ops") return AttachStructOps(object, state.hook.name);
   BpfLinkPtr link;
-  if (section == "sockops" || section == "cgroup/sysctl") {
+  if (section == "sockops" || section == "cgroup/sysctl" || section == "cgroup/setsockopt") {
     if (cgroup_fd < 0) return Error("there is no cgroup v2 to attach to");
     link.reset(bpf_program__attach_cgroup(program, cgroup_fd));
   } else if (section == "iter/bpf_sk_storage_map" || section == "iter/bpf_map_elem") {

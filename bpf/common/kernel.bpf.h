@@ -283,6 +283,16 @@ struct bpf_sysctl {
 	__u32 file_pos;
 };
 
+struct bpf_sockopt {
+	struct bpf_sock *sk;
+	void *optval;
+	void *optval_end;
+	__s32 level;
+	__s32 optname;
+	__s32 optlen;
+	__s32 retval;
+};
+
 enum {
 	BPF_MAP_TYPE_HASH = 1,
 	BPF_MAP_TYPE_ARRAY = 2,
@@ -327,12 +337,17 @@ enum {
 	SOL_SOCKET = 1,
 	SOL_TCP = 6,
 	TCP_CONGESTION = 13,
+	SO_SNDBUF = 7,
+	SO_RCVBUF = 8,
 	SO_RCVLOWAT = 18,
 	/* tcp_sock.chrono_type, include/net/tcp.h */
 	TCP_CHRONO_BUSY = 1,
 	/* sk_userlocks, include/net/sock.h */
 	SOCK_SNDBUF_LOCK = 1,
 	SOCK_RCVBUF_LOCK = 2,
+	/* include/uapi/asm-generic/errno.h */
+	ENOMEM = 12,
+	ENOBUFS = 105,
 };
 
 #include <bpf/bpf_helpers.h>

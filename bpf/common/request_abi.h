@@ -37,7 +37,7 @@ struct request {
 	__u8 peer[16];	   /* remote address, first 4 bytes for AF_INET */
 	__u32 peer_family; /* AF_INET, AF_INET6, or 0: no peer */
 	__u32 pid;	   /* OVERRIDE: the writer, in the initial pid namespace */
-	char comm[REQUEST_COMM_LEN];
+	char comm[REQUEST_COMM_LEN]; /* ... or {comm} of the scenario's text */
 };
 
 ABI_ASSERT(sizeof(struct request) == 160);

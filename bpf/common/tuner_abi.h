@@ -84,7 +84,7 @@ struct tuner_scenario {
 	char description[128]; /* one sentence, behind the name */
 	char reason[96];       /* "Due to <reason> change ..." */
 	/* The numbers behind it. Slots: {tunable} {old} {new} {netns} {peer}
-	 * {arg0} .. {arg3}; no others. */
+	 * {comm} {arg0} .. {arg3}; no others. */
 	char evidence[288];
 };
 

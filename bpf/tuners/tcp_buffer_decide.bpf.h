@@ -34,7 +34,7 @@ static __always_inline void decide_raise(const struct state_key *key, struct lea
 		target = raised_to_need(l->seen[2], demand->need, ceiling);
 	if (!target)
 		return;
-	if (memory_is_near(&memory)) {
+	if (memory_is_near(&memory, memory.limit[1])) {
 		count(COUNT_HELD_MEMORY);
 		return;
 	}

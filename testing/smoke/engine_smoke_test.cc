@@ -57,6 +57,9 @@ TEST_F(EngineSmokeTest, SaysWhatThisKernelSupports) {
       1U);
   EXPECT_EQ(daemon.CountLines("^tcp_listen +listen +listen__sockops"), 1U);
   EXPECT_EQ(daemon.CountLines("^tcp_listen +sweep +sweep__listeners"), 1U);
+  EXPECT_EQ(daemon.CountLines("^udp_buffer +request +request__cgroup"), 1U);
+  EXPECT_EQ(daemon.CountLines("^udp_buffer +loss +loss__tp_btf"), 1U);
+  EXPECT_EQ(daemon.CountLines("^udp_buffer +sweep +sweep__askers"), 1U);
   // So that the log of the matrix shows what each kernel has.
   for (const std::string& line : exit.lines) std::printf("    %s\n", line.c_str());
 }
