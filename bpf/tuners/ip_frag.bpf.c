@@ -18,14 +18,13 @@
  * takes how much (fqdir), and how many datagrams were completed and given up,
  * ever, which the controller reads from /proc/net/snmp and snmp6.
  *
- * How it is decided (ip_frag_logic.h). Up, by what was dropped and by steps
- * that grow, when fragments are dropped for lack of memory, or soon will be, and
- * at least as many datagrams were completed in one timeout as are waiting; then
- * it looks again after 100 ms. All raises together stay below a sixteenth of the memory available.
- * Down, to where we found it and no further, when it fills with datagrams of
- * which few are ever completed (an attack, or a path that loses most); when
- * memory is short; and step by step when the upper half was not used for ten
- * minutes.
+ * How it is decided (ip_frag_logic.h). Up, by what was dropped, or by a step
+ * before anything is, when at least as many datagrams were completed in one
+ * timeout as are waiting; then it looks again after 100 ms. All raises together
+ * stay below a sixteenth of the memory available. Down, to where we found it and
+ * no further, when it fills with datagrams of which few are ever completed (an
+ * attack, or a path that loses most); when memory is short; and step by step
+ * when the upper half was not used for ten minutes.
  *
  * What cannot be known. Fragments that wait are of no use by themselves: that
  * they will be completed is taken from the past. In a namespace that has never
@@ -47,7 +46,7 @@ TUNER_DEFINE(IP_FRAG, "ip_frag", "lets fragments wait in as much memory as compl
 
 #define MS_NS 1000000ULL
 #define LOOK_FAST_MS 100   /* after a raise */
-#define LOOK_BUSY_MS 1000  /* while memory is short, or fills */
+#define LOOK_BUSY_MS 1000  /* while memory is short, or more than half full */
 #define LOOK_KEEP_MS 30000 /* while a value is raised */
 
 /* What the visit walks, to run once. Holds nothing. */
@@ -123,6 +122,7 @@ static __always_inline void ask_for_look(const struct state_key *key, struct rea
 	}
 	request->netns_inode = r->netns_inode;
 	request_send(request, RING_QUIET);
+	r->restless = 0; /* until it was looked at, drops wake the pulse */
 	if (r->asked < 6)
 		r->asked++;
 	r->due_ns = now + (LOOK_BUSY_MS * MS_NS << (r->asked - 1));
@@ -210,19 +210,20 @@ static __always_inline void look_at(struct reassembly *r, struct net *net, __u32
 	count(COUNT_LOOKS);
 }
 
-/* When to look again; 0: when something is dropped. */
-static __always_inline void look_again(struct reassembly *r, __u32 after_ms)
+/* Looks again after so long, or (unless `restless`) when something is dropped;
+ * 0: only then. */
+static __always_inline void look_again(struct reassembly *r, __u32 after_ms, bool restless)
 {
 	struct beat *beat = own_beat();
 
 	r->asked = 0;
-	r->restless = after_ms && after_ms <= LOOK_BUSY_MS;
+	r->restless = restless;
 	r->due_ns = after_ms ? look.of.now_ns + after_ms * MS_NS : 0;
 	if (!beat || !after_ms)
 		return;
 	if (!beat->period_ms || beat->period_ms > after_ms)
 		beat->period_ms = after_ms;
-	if (r->restless)
+	if (restless)
 		beat->asleep = 0;
 }
 
@@ -248,10 +249,12 @@ __noinline int look_inside(__u32 row)
 		raised = raise(r);
 	if (!raised)
 		lower(r);
-	look_again(r, raised					       ? LOOK_FAST_MS :
-		      look.found.is_short || look.found.fills	       ? LOOK_BUSY_MS :
-		      look.of.high > look.baseline		       ? LOOK_KEEP_MS :
-									 0);
+	look_again(r,
+		   raised				      ? LOOK_FAST_MS :
+		   look.found.is_short || look.found.fills ? LOOK_BUSY_MS :
+		   look.of.high > look.baseline	      ? LOOK_KEEP_MS :
+								0,
+		   look.found.is_short && !raised);
 	return 0;
 }
 

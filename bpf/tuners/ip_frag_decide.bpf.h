@@ -30,7 +30,7 @@ struct reassembly {
 	__u32 sequence;
 	__u32 netns_inode;
 	__u16 asked; /* for looks that did not come */
-	__u8 restless; /* it is looked at every second, drops or not */
+	__u8 restless; /* drops are no reason to look: no raise is possible */
 	__u8 reserved[5];
 };
 

@@ -124,18 +124,19 @@ PURE __u64 frag_ceiling(__u64 available, __u64 baseline, __u64 given)
 }
 
 /*
- * The raised threshold. What was dropped needed room too, and a quarter more
- * for what comes with it. But the need is known from below only: with no more
- * dropped it is a step of 1/2^step_shift. Never over the ceiling; 0: too little
- * to gain.
+ * The raised threshold. What was dropped since the last look needed room too,
+ * and it is seldom all of a burst: twice as much, four times the threshold at
+ * most. With nothing dropped yet it is a step of 1/2^step_shift. Never over the
+ * ceiling; 0: too little to gain.
  */
 PURE __u64 frag_raised(const struct frag_look *look, __u32 step_shift, __u64 ceiling)
 {
 	__u64 need = sat_add(look->memory, sat_mul(look->dropped, FRAGMENT_BYTES));
-	__u64 target = clamp_u64(sat_add(need, need / 4),
-				 grow_by_shift(look->high, step_shift, ceiling),
-				 sat_mul(look->high, FRAGMENTS_CREDIT));
+	__u64 target = grow_by_shift(look->high, step_shift, ceiling);
 
+	if (look->dropped)
+		target = clamp_u64(sat_mul(need, 2), sat_mul(look->high, 2),
+				   sat_mul(look->high, FRAGMENTS_CREDIT));
 	target = min_u64(target, ceiling);
 	return target > sat_add(look->high, look->high / 16) ? target : 0;
 }
