@@ -85,8 +85,8 @@ TEST_P(FragmentAttack, TakesBackWhatAnHonestPastHasEarned) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Families, FragmentAttack, ::testing::Values(Family::kIpv4, Family::kIpv6),
-                         [](const auto& info) {
-                           return info.param == Family::kIpv4 ? "IPv4" : "IPv6";
+                         [](const auto& row) {
+                           return row.param == Family::kIpv4 ? "IPv4" : "IPv6";
                          });
 
 }  // namespace

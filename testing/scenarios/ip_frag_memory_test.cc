@@ -140,8 +140,8 @@ TEST_P(FragmentMemory, GoesBackWithRollback) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Families, FragmentMemory, ::testing::Values(Family::kIpv4, Family::kIpv6),
-                         [](const auto& info) {
-                           return info.param == Family::kIpv4 ? "IPv4" : "IPv6";
+                         [](const auto& row) {
+                           return row.param == Family::kIpv4 ? "IPv4" : "IPv6";
                          });
 
 }  // namespace
