@@ -21,7 +21,9 @@ namespace {
 // Between two visits at start: one may take milliseconds, and there may be thousands.
 constexpr uint64_t kFirstVisitPauseNs = 20 * kNsPerMs;
 
-Status Visited(const Tuner& tuner) {
+// In the namespace of the calling thread.
+Status VisitHere(const Tuner& tuner, Sampler* sampler) {
+  sampler->RefreshForVisit(tuner.id());
   if (auto ran = tuner.RunVisit(); !ran) return ran.error();
   return Ok();
 }
@@ -164,12 +166,12 @@ Status Daemon::RunVisit(const Visit& visit) {
   if (!index) return Ok();  // it has been unloaded
   const Tuner& tuner = *tuners_.tuners()[*index];
   if (!tuner.has(HOOK_VISIT)) return Ok();
-  if (visit.netns == home_) return Visited(tuner);
+  if (visit.netns == home_) return VisitHere(tuner, &sampler_);
   auto netns = finder_.Find(visit.netns, visit.inode);
   if (!netns) return netns.error();
   auto inside = ScopedNetns::Enter(netns->get());
   if (!inside) return inside.error();
-  return Visited(tuner);
+  return VisitHere(tuner, &sampler_);
 }
 
 // What is older than the daemon, in every namespace it may look at.

@@ -150,7 +150,7 @@ Result<Sample> CheckSample(const tuner_sample& row) {
       .source = texts.name(), .field = texts.Read(row.field, "field"), .every_ms = row.every_ms};
   const std::string& what = texts.what();
   if (!texts.status()) return texts.status().error();
-  const bool known = row.kind >= SAMPLE_SYSCTL && row.kind <= SAMPLE_PAIRED;
+  const bool known = row.kind >= SAMPLE_SYSCTL && row.kind <= SAMPLE_LISTED;
   if (!known) return Error(what + ": unknown kind " + std::to_string(row.kind));
   out.kind = static_cast<tuner_sample_kind>(row.kind);
   if (out.kind == SAMPLE_SYSCTL ? !IsNetSysctl(out.source) : !IsSampledFile(out.source)) {

@@ -60,6 +60,15 @@ std::optional<uint64_t> FindPaired(std::istringstream lines, const std::string& 
   return std::nullopt;
 }
 
+// A name and a number in each line: /proc/net/snmp6.
+std::optional<uint64_t> FindListed(std::istringstream lines, const std::string& name) {
+  for (std::string line; std::getline(lines, line);) {
+    const auto words = Words(line);
+    if (words.size() == 2 && words[0] == name) return Number(words[1]);
+  }
+  return std::nullopt;
+}
+
 std::optional<std::string> ReadFile(const std::string& path) {
   const UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd) return std::nullopt;
@@ -86,6 +95,8 @@ std::optional<uint64_t> FindSample(tuner_sample_kind kind, const std::string& te
   const auto parts = Words(field);
   if (kind == SAMPLE_KEYED && parts.size() == 1)
     return FindKeyed(std::istringstream(text), parts[0], "");
+  if (kind == SAMPLE_LISTED && parts.size() == 1)
+    return FindListed(std::istringstream(text), parts[0]);
   if (parts.size() != 2) return std::nullopt;
   switch (kind) {
     case SAMPLE_KEYED:
@@ -93,6 +104,7 @@ std::optional<uint64_t> FindSample(tuner_sample_kind kind, const std::string& te
     case SAMPLE_PAIRED:
       return FindPaired(std::istringstream(text), parts[0], parts[1]);
     case SAMPLE_SYSCTL:
+    case SAMPLE_LISTED:
       break;
   }
   return std::nullopt;
@@ -114,15 +126,30 @@ void Sampler::Remove(uint16_t tuner) {
   std::erase_if(entries_, [&](const Entry& entry) { return entry.tuner == tuner; });
 }
 
+void Sampler::Store(const Entry& entry, const std::optional<std::string>& text) const {
+  const auto value = text ? FindSample(entry.sample.kind, *text, entry.sample.field) : std::nullopt;
+  const sample cell = {.value = value.value_or(0), .valid = value ? 1U : 0U};
+  (void)bpf_map_update_elem(map_fd_, &entry.key, &cell, BPF_ANY);  // an array: there is room
+}
+
 void Sampler::Refresh(uint16_t tuner, uint64_t now_ns) {
   for (Entry& entry : entries_) {
-    if (entry.tuner != tuner || now_ns < entry.due_ns) continue;
+    if (entry.tuner != tuner || entry.sample.every_ms == SAMPLE_AT_VISIT || now_ns < entry.due_ns)
+      continue;
     entry.due_ns = now_ns + entry.sample.every_ms * kNsPerMs;
-    const auto text = ReadFile(entry.path);
-    const auto value =
-        text ? FindSample(entry.sample.kind, *text, entry.sample.field) : std::nullopt;
-    const sample cell = {.value = value.value_or(0), .valid = value ? 1U : 0U};
-    (void)bpf_map_update_elem(map_fd_, &entry.key, &cell, BPF_ANY);  // an array: there is room
+    Store(entry, ReadFile(entry.path));
+  }
+}
+
+void Sampler::RefreshForVisit(uint16_t tuner) {
+  const std::string* path = nullptr;
+  std::optional<std::string> text;
+  for (const Entry& entry : entries_) {
+    if (entry.tuner != tuner || entry.sample.every_ms != SAMPLE_AT_VISIT) continue;
+    // Rows of one file stand together: their numbers are of one moment.
+    if (!path || *path != entry.path) text = ReadFile(entry.path);
+    path = &entry.path;
+    Store(entry, text);
   }
 }
 

@@ -2,7 +2,7 @@
 #pragma once
 
 // Numbers of /proc that BPF cannot read, declared by the tuners and read before their pulse, each
-// no more often than its description says.
+// no more often than its description says; or before their visits.
 
 #include <cstdint>
 #include <optional>
@@ -26,8 +26,10 @@ class Sampler {
 
   void Add(uint16_t tuner, const Description& description);
   void Remove(uint16_t tuner);
-  // Reads what is due for this tuner, in the namespace of the calling thread.
+  // Reads what is due for the pulse of this tuner, in the namespace of the calling thread.
   void Refresh(uint16_t tuner, uint64_t now_ns);
+  // Reads what its visits need (SAMPLE_AT_VISIT), likewise.
+  void RefreshForVisit(uint16_t tuner);
 
  private:
   struct Entry {
@@ -37,6 +39,8 @@ class Sampler {
     std::string path;
     uint64_t due_ns = 0;
   };
+
+  void Store(const Entry& entry, const std::optional<std::string>& text) const;
 
   int map_fd_;
   std::vector<Entry> entries_;

@@ -79,12 +79,38 @@ struct bbr {
 	__u16 extra_acked[2];
 };
 
+typedef struct {
+	int counter;
+} atomic_t;
+
+typedef struct {
+	__s64 counter;
+} atomic64_t;
+
+typedef atomic64_t atomic_long_t;
+
+struct rhashtable {
+	atomic_t nelems;
+};
+
+/* Fragments of one family in one namespace; a pointer to it since 5.3. */
+struct fqdir {
+	long high_thresh;
+	struct rhashtable rhashtable; /* datagrams that wait for fragments */
+	atomic_long_t mem;	      /* bytes, with what the kernel adds to them */
+};
+
 struct netns_ipv4 {
+	struct fqdir *fqdir;
 	const struct tcp_congestion_ops *tcp_congestion_control; /* the default */
 	int sysctl_tcp_wmem[3];
 	int sysctl_tcp_rmem[3];
 	int sysctl_max_syn_backlog;
 	__u8 sysctl_tcp_syncookies; /* an int before 5.13: read as a field */
+};
+
+struct netns_ipv6 {
+	struct fqdir *fqdir;
 };
 
 /* net_cookie: u64 and set at creation since 5.12 (3d368ab87cf6); before that
@@ -95,15 +121,21 @@ struct net {
 	struct ns_common ns;
 	struct netns_core core;
 	struct netns_ipv4 ipv4;
+	struct netns_ipv6 ipv6;
 };
 
 typedef struct {
 	struct net *net;
 } possible_net_t;
 
-typedef struct {
-	int counter;
-} atomic_t;
+struct net_device {
+	possible_net_t nd_net;
+};
+
+struct sk_buff {
+	struct net_device *dev;
+	__be16 protocol;
+};
 
 struct in6_addr {
 	union {
@@ -330,6 +362,8 @@ enum {
 enum {
 	AF_INET = 2,
 	AF_INET6 = 10,
+	ETH_P_IP = 0x0800,
+	ETH_P_IPV6 = 0x86dd,
 	TCP_ESTABLISHED = 1,
 	TCP_FIN_WAIT1 = 4,
 	TCP_CLOSE = 7,

@@ -22,7 +22,7 @@
 #define TUNER_SECTION ".rodata.tuner"
 #define TUNER_MAGIC 0x52454e5554465042ULL /* "BPFTUNER" */
 #define TUNER_ABI_MAJOR 1
-#define TUNER_ABI_MINOR 2 /* 1: strategies; 2: modules, reports */
+#define TUNER_ABI_MINOR 3 /* 1: strategies; 2: modules, reports; 3: samples of a visit */
 
 /* The most records of a kind that one tuner may have. */
 #define TUNER_MAX_TUNABLES 16
@@ -94,14 +94,20 @@ enum tuner_sample_kind {
 	SAMPLE_KEYED = 2,  /* source: file; field: "TCP mem" in "TCP: a 1 mem 2", or
 			* "MemFree" in "MemFree: 1 kB" */
 	SAMPLE_PAIRED = 3, /* source: file; field: "TcpExt ListenDrops" of line pairs */
+	SAMPLE_LISTED = 4, /* source: file; field: "Ip6ReasmOKs" of "Ip6ReasmOKs 1" */
 };
 
-/* A number BPF cannot read, sampled by the controller before the pulse. */
+/* tuner_sample.every_ms: not before the pulse, but before each visit
+ * (HOOK_VISIT), in the namespace that is visited. */
+#define SAMPLE_AT_VISIT 0xffffffffU
+
+/* A number BPF cannot read, sampled by the controller before the pulse, or
+ * before a visit. */
 struct tuner_sample {
 	char source[48];
 	char field[32];
 	__u32 kind;
-	__u32 every_ms; /* not read more often than this */
+	__u32 every_ms; /* not read more often than this; or SAMPLE_AT_VISIT */
 };
 
 /* One cell of the tuner's map `counts`, printed in the summary unless zero. */
