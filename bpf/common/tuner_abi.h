@@ -94,14 +94,20 @@ enum tuner_sample_kind {
 	SAMPLE_KEYED = 2,  /* source: file; field: "TCP mem" in "TCP: a 1 mem 2", or
 			* "MemFree" in "MemFree: 1 kB" */
 	SAMPLE_PAIRED = 3, /* source: file; field: "TcpExt ListenDrops" of line pairs */
+	/* source: file with a line of numbers for each CPU; field: "MAP BASE
+	 * [PREFIX]": the tuner's own map for it, an array of __u64 columns, and
+	 * 10 or 16. With the prefix "cpu" only lines "cpuN ..." count and go to
+	 * key N; else the n-th line goes to key n. */
+	SAMPLE_TABLE = 4,
 };
 
-/* A number BPF cannot read, sampled by the controller before the pulse. */
+/* What BPF cannot read, sampled by the controller before the pulse. */
 struct tuner_sample {
 	char source[48];
 	char field[32];
 	__u32 kind;
-	__u32 every_ms; /* not read more often than this */
+	__u32 every_ms; /* not read more often than this; 0: only before a pulse
+			 * for which the tuner asks for it (beat.samples) */
 };
 
 /* One cell of the tuner's map `counts`, printed in the summary unless zero. */
