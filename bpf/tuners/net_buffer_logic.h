@@ -227,11 +227,16 @@ PURE void knob_note_raise(struct knob *k, __u64 now, __u64 value, __u64 ppm)
 	k->moved_ns = k->hurt_ns = now;
 }
 
-/* The value has been raised for this again and again, and more than half of what
- * it was raised against is still there. */
+/* The value has been raised for this again and again; yet more than half of what
+ * it was raised against is still there, and hardly more gets through: an eighth
+ * of what did before. (Of a burst far larger than the backlog much is lost even
+ * when eight times as much as before gets through.) */
 PURE __u8 knob_is_in_vain(const struct knob *k, __u64 value, __u64 ppm)
 {
-	return k->raises >= RAISES_TO_JUDGE && value > k->from && ppm > k->before_ppm / 2;
+	__u64 before = min_u64(k->before_ppm, 1000000);
+
+	return k->raises >= RAISES_TO_JUDGE && value > k->from && ppm > before / 2 &&
+	       sat_sub(1000000, ppm) <= (1000000 - before) / 8 * 9;
 }
 
 PURE void knob_note_harm(struct knob *k, __u64 now)

@@ -184,6 +184,10 @@ TEST(KnobTest, SeriesThatLeavesHalfOfTheLossIsInVain) {
   EXPECT_TRUE(knob_is_in_vain(&k, value, 50'001));
   EXPECT_FALSE(knob_is_in_vain(&k, value, 50'000)) << "it is half of it by now";
   EXPECT_FALSE(knob_is_in_vain(&k, 1000, 100'000)) << "no raise was carried out";
+  k.before_ppm = 950'000;
+  EXPECT_FALSE(knob_is_in_vain(&k, value, 600'000)) << "eight times as much gets through";
+  EXPECT_TRUE(knob_is_in_vain(&k, value, 945'000));
+  k.before_ppm = 100'000;
   knob_note_harm(&k, now);
   EXPECT_EQ(k.held_until_ns, now + QUIET_NS);
   EXPECT_FALSE(knob_is_in_vain(&k, value, 100'000)) << "a new series";

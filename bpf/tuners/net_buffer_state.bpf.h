@@ -18,7 +18,7 @@ struct softnet_line {
 	__u64 squeezed;
 	__u64 unused[7]; /* zeros, received_rps */
 	__u64 flow_limited;
-	__u64 length; /* of the backlog, 5.14 */
+	__u64 length; /* of the backlog */
 	__u64 cpu;
 };
 
