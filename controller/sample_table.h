@@ -21,8 +21,8 @@ struct TableForm {
   int base = 10;       // or 16
   std::string prefix;  // "cpu": only lines "cpuN ...", at key N; empty: the n-th line at key n
 
-  static std::optional<TableForm> Parse(
-      const std::string& field);  // nothing: it says no such thing
+  // Nothing: the field says no such thing.
+  static std::optional<TableForm> Parse(const std::string& field);
 };
 
 // The numbers of all lines, `columns` of each, up to the last line of at most `most_lines`; zeros

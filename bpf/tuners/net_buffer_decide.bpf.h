@@ -36,11 +36,20 @@ static __always_inline void note_hurt(struct knob *k, bool hurts)
 		watch.until_ns = look.now_ns + WATCH_NS;
 }
 
-static __always_inline void hold(struct knob *k, __u32 counter, __u64 ns)
+/* No raise before `until`: of both budgets, which are raised for the same. */
+static __always_inline void hold_until(__u32 row, __u64 until)
+{
+	knobs[row].held_until_ns = until;
+	if (row != TUNABLE_MAX_BACKLOG)
+		knobs[TUNABLE_BUDGET].held_until_ns = knobs[TUNABLE_BUDGET_USECS].held_until_ns =
+			until;
+	watch.until_ns = look.now_ns; /* there is nothing to watch for */
+}
+
+static __always_inline void hold(__u32 row, __u32 counter, __u64 ns)
 {
 	count(counter);
-	k->held_until_ns = look.now_ns + ns;
-	watch.until_ns = look.now_ns; /* there is nothing to watch for */
+	hold_until(row, look.now_ns + ns);
 }
 
 /* A request for another value, to be completed and sent; NULL: not now. */
@@ -72,6 +81,7 @@ static __always_inline void take_back(__u32 row, __u64 value, __u64 ppm)
 	request->evidence[3] = knob_quiet_ns(k) / NET_SECOND_NS;
 	request_send(request, RING_QUIET);
 	knob_note_harm(k, look.now_ns);
+	hold_until(row, k->held_until_ns);
 }
 
 /* One step up, or back where steps up have not helped. The request to be
@@ -87,7 +97,7 @@ static __always_inline struct request *raise(__u32 row, __u16 scenario, __u64 mi
 	if (!value || look.now_ns < k->held_until_ns)
 		return NULL;
 	if (is_yielded(0, row)) {
-		hold(k, COUNT_HELD_YIELDED, HELD_NS);
+		hold(row, COUNT_HELD_YIELDED, HELD_NS);
 		return NULL;
 	}
 	if (knob_is_in_vain(k, value, ppm)) {
@@ -95,12 +105,14 @@ static __always_inline struct request *raise(__u32 row, __u16 scenario, __u64 mi
 		return NULL;
 	}
 	if (!target) {
-		hold(k, COUNT_HELD_CEILING, HELD_NS);
+		hold(row, COUNT_HELD_CEILING, HELD_NS);
 		return NULL;
 	}
 	request = propose_value(row, scenario, value, target);
-	if (!request)
+	if (!request) { /* the last was refused, which is over in a while */
+		hold_until(row, look.now_ns + cfg_refused_hold_ns);
 		return NULL;
+	}
 	knob_note_raise(k, look.now_ns, value, ppm);
 	watch.until_ns = look.now_ns + WATCH_NS;
 	return request;
@@ -115,7 +127,7 @@ static __always_inline void decide_backlog(void)
 
 	if (!look.lost) {
 		if (look.saturated && look.now_ns >= k->held_until_ns)
-			hold(k, COUNT_HELD_SATURATED, HELD_BUSY_NS);
+			hold(TUNABLE_MAX_BACKLOG, COUNT_HELD_SATURATED, HELD_BUSY_NS);
 		return;
 	}
 	request = raise(TUNABLE_MAX_BACKLOG, SCENARIO_BACKLOG_OVERFLOWED, look.lost,
@@ -140,11 +152,8 @@ static __always_inline void decide_budget(void)
 	__u64 most = tuner.tunables[TUNABLE_BUDGET].max;
 
 	if (!w->squeezed) {
-		if (look.no_room && look.now_ns >= knobs[TUNABLE_BUDGET].held_until_ns) {
-			hold(&knobs[TUNABLE_BUDGET], COUNT_HELD_NO_ROOM, HELD_BUSY_NS);
-			knobs[TUNABLE_BUDGET_USECS].held_until_ns =
-				knobs[TUNABLE_BUDGET].held_until_ns;
-		}
+		if (look.no_room && look.now_ns >= knobs[TUNABLE_BUDGET].held_until_ns)
+			hold(TUNABLE_BUDGET, COUNT_HELD_NO_ROOM, HELD_BUSY_NS);
 		return;
 	}
 	if (row == TUNABLE_BUDGET_USECS)
@@ -199,6 +208,7 @@ static __always_inline void step_back(__u32 row, __u64 waits)
 	request->evidence[2] = knob_quiet_ns(k) / NET_SECOND_NS;
 	request_send(request, RING_QUIET);
 	knob_note_harm(k, look.now_ns);
+	hold_until(row, k->held_until_ns);
 	watch.until_ns = look.now_ns + WATCH_NS; /* to see what comes of it */
 }
 
