@@ -200,7 +200,7 @@ void Daemon::RunFirstVisit(uint64_t now_ns) {
 
 void Daemon::RunPulse(size_t index, uint64_t now_ns) {
   const Tuner& tuner = *tuners_.tuners()[index];
-  sampler_.Refresh(tuner.id(), now_ns);
+  sampler_.Refresh(tuner.id(), now_ns, clocks_[index].samples);
   applier_.LookAgain(tuner.description(), tuner.id());
   const uint64_t begin = ThreadTimeNs();
   auto ran = tuner.RunPulse();
@@ -211,6 +211,7 @@ void Daemon::RunPulse(size_t index, uint64_t now_ns) {
   const uint32_t key = tuner.id();
   beat wanted = {};
   if (bpf_map_lookup_elem(maps_.fd(MAP_BEATS), &key, &wanted) != 0) wanted.period_ms = 1000;
+  clocks_[index].samples = wanted.samples;
   clocks_[index].pulse.Ran(NowNs(), end - begin, ran ? wanted.period_ms : 1000);
 }
 
@@ -222,7 +223,7 @@ void Daemon::RunDue(uint64_t now_ns) {
     for (size_t hook = 0; hook < clocks_[i].periodic_due_ns.size(); ++hook) {
       uint64_t& due = clocks_[i].periodic_due_ns[hook];
       if (due == 0 || due > now_ns) continue;
-      due = now_ns + tuner.hooks()[hook].hook.period_ms * kNsPerMs;
+      due = DueAfter(now_ns, tuner.hooks()[hook].hook.period_ms);
       auto ran = tuner.RunPeriodic(hook);
       if (!ran) log_->Debug(ran.error().message());
       Drain();

@@ -63,6 +63,7 @@ class Daemon {
     PulseSchedule pulse;
     StrategyClock strategy;
     std::vector<uint64_t> periodic_due_ns;  // a hook each; 0: not periodic
+    uint32_t samples = 0;                   // that the tuner asks for (beat.samples)
   };
   struct Visit {
     uint16_t tuner;  // its number

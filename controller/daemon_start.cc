@@ -144,7 +144,8 @@ ModuleUse Daemon::UseOfModules() const {
 // For the last of the tuners.
 void Daemon::StartClock(Tuner* tuner) {
   const uint64_t now = NowNs();
-  sampler_.Add(tuner->id(), tuner->description());
+  sampler_.Add(tuner->id(), tuner->description(),
+               [tuner](const std::string& map) { return tuner->MapFd(map); });
   for (const Tunable& tunable : tuner->description().tunables) {
     if (!tunable.on_sockets) files_.Allow(tunable.name);
   }
@@ -153,7 +154,7 @@ void Daemon::StartClock(Tuner* tuner) {
   if (tuner->has(HOOK_PULSE) && tuner != &tuners_.watcher()) clock.pulse.Wake(now);
   for (const HookState& state : tuner->hooks()) {
     clock.periodic_due_ns.push_back(
-        state.hook.kind == HOOK_PERIODIC ? now + state.hook.period_ms * kNsPerMs : 0);
+        state.hook.kind == HOOK_PERIODIC ? DueAfter(now, state.hook.period_ms) : 0);
   }
 }
 

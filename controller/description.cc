@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "bpf/common/state_abi.h"
+#include "controller/sample_table.h"
 
 namespace bpftune {
 namespace {
@@ -101,7 +102,7 @@ Status CheckSlots(const std::string& text, const std::string& what,
 }
 
 bool IsSampledFile(std::string_view path) {
-  return path == "/proc/meminfo" ||
+  return path == "/proc/meminfo" || path == "/proc/stat" || path == "/proc/schedstat" ||
          (path.starts_with("/proc/net/") && path.find("..") == path.npos);
 }
 
@@ -150,12 +151,16 @@ Result<Sample> CheckSample(const tuner_sample& row) {
       .source = texts.name(), .field = texts.Read(row.field, "field"), .every_ms = row.every_ms};
   const std::string& what = texts.what();
   if (!texts.status()) return texts.status().error();
-  const bool known = row.kind >= SAMPLE_SYSCTL && row.kind <= SAMPLE_LISTED;
+  const bool known = row.kind >= SAMPLE_SYSCTL && row.kind <= SAMPLE_TABLE;
   if (!known) return Error(what + ": unknown kind " + std::to_string(row.kind));
   out.kind = static_cast<tuner_sample_kind>(row.kind);
   if (out.kind == SAMPLE_SYSCTL ? !IsNetSysctl(out.source) : !IsSampledFile(out.source)) {
     return Error(what +
-                 ": neither a sysctl below net. nor a file of /proc/net/, nor /proc/meminfo");
+                 ": neither a sysctl below net. nor a file of /proc/net/, nor /proc/meminfo, "
+                 "/proc/stat or /proc/schedstat");
+  }
+  if (out.kind == SAMPLE_TABLE && !TableForm::Parse(out.field)) {
+    return Error(what + ": '" + out.field + "' is not \"MAP BASE [PREFIX]\" with base 10 or 16");
   }
   return out;
 }

@@ -355,10 +355,12 @@ bool Tuner::Walks(const std::string& map) const {
 std::vector<int> Tuner::StateMaps() const {
   std::vector<int> out;
   out.reserve(state_maps_.size());
-  for (const std::string& name : state_maps_) {
-    out.push_back(bpf_object__find_map_fd_by_name(object_.get(), name.c_str()));
-  }
+  for (const std::string& name : state_maps_) out.push_back(MapFd(name));
   return out;
+}
+
+int Tuner::MapFd(const std::string& name) const {
+  return bpf_object__find_map_fd_by_name(object_.get(), name.c_str());
 }
 
 Result<UniqueFd> Tuner::RunFirst(tuner_hook_kind kind) const {
@@ -377,7 +379,7 @@ Result<UniqueFd> Tuner::RunPeriodic(size_t hook) const {
 
 std::vector<uint64_t> Tuner::Counts() const {
   std::vector<uint64_t> out(description_.counters.size());
-  const int fd = bpf_object__find_map_fd_by_name(object_.get(), "counts");
+  const int fd = MapFd("counts");
   const int cpus = libbpf_num_possible_cpus();
   if (fd < 0 || cpus <= 0) return out;
   std::vector<uint64_t> cells(static_cast<size_t>(cpus));

@@ -69,6 +69,8 @@ class Tuner {
   bool Walks(const std::string& map) const;
   // Its own maps whose key is a struct state_key.
   std::vector<int> StateMaps() const;
+  // Descriptor of one of its maps; negative if it has no such map.
+  int MapFd(const std::string& name) const;
 
   // Looks for the modules of the description.
   void LookForModules(ModuleUse use);

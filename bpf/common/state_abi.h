@@ -132,6 +132,9 @@ struct pending {
 struct beat {
 	__u32 period_ms;
 	__u32 asleep; /* the pulse rests for long; the next event is to wake it */
+	__u32 samples; /* bit n: sample n, of those read only when asked for, is
+			* to be read before the next pulses */
+	__u32 reserved;
 };
 
 /* Shortest pause between two pulses of a tuner, whoever asks. */
@@ -235,7 +238,7 @@ ABI_ASSERT(sizeof(struct watched) == 16);
 ABI_ASSERT(sizeof(struct order) == 64);
 ABI_ASSERT(sizeof(struct published) == 80);
 ABI_ASSERT(sizeof(struct pending) == 16);
-ABI_ASSERT(sizeof(struct beat) == 8);
+ABI_ASSERT(sizeof(struct beat) == 16);
 ABI_ASSERT(sizeof(struct sample) == 16);
 ABI_ASSERT(sizeof(struct score) == 16);
 ABI_ASSERT(sizeof(struct active_strategy) == 16);

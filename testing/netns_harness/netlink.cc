@@ -2,8 +2,10 @@
 #include "testing/netns_harness/netlink.h"
 
 #include <linux/if_addr.h>
+#include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
+#include <netlink/msg.h>
 #include <netlink/netlink.h>
 #include <netlink/route/addr.h>
 #include <netlink/route/link.h>
@@ -36,6 +38,7 @@ using SocketPtr = std::unique_ptr<nl_sock, Put<nl_socket_free>>;
 using LinkPtr = std::unique_ptr<rtnl_link, Put<rtnl_link_put>>;
 using AddressPtr = std::unique_ptr<rtnl_addr, Put<rtnl_addr_put>>;
 using RoutePtr = std::unique_ptr<rtnl_route, Put<rtnl_route_put>>;
+using MessagePtr = std::unique_ptr<nl_msg, Put<nlmsg_free>>;
 using NlAddrPtr = std::unique_ptr<nl_addr, Put<nl_addr_put>>;
 
 // libnl has error numbers of its own, so its words go into the message.
@@ -105,6 +108,22 @@ Status WaitUntilRunning(const std::string& device) {
 Status SetTransmitQueueLength(const std::string& device, unsigned packets) {
   return ChangeLink(device, "setting the transmit queue",
                     [packets](rtnl_link* link) { rtnl_link_set_txqlen(link, packets); });
+}
+
+Status SetMostSegments(const std::string& device, uint32_t segments) {
+  const std::string doing = "setting gso_max_segs of '" + device + "'";
+  auto socket = OpenNetlink();
+  if (!socket) return socket.error();
+  auto index = IndexOf(device);
+  if (!index) return index.error();
+  MessagePtr message(nlmsg_alloc_simple(RTM_SETLINK, 0));
+  ifinfomsg link = {};
+  link.ifi_index = *index;
+  if (nlmsg_append(message.get(), &link, sizeof link, NLMSG_ALIGNTO) != 0 ||
+      nla_put_u32(message.get(), IFLA_GSO_MAX_SEGS, segments) != 0) {
+    return Error(ENOMEM, doing);
+  }
+  return Outcome(nl_send_sync(socket->get(), message.release()), doing);  // frees the message
 }
 
 Status AddAddress(const std::string& device, const std::string& address) {

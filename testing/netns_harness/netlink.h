@@ -6,6 +6,7 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <string>
 
 #include "controller/result.h"
@@ -18,6 +19,10 @@ Status SetLinkUp(const std::string& device);
 Status WaitUntilRunning(const std::string& device);
 
 Status SetTransmitQueueLength(const std::string& device, unsigned packets);
+
+// What is handed to the device in one piece of more segments than that is cut up before: its
+// packets follow each other without a pause.
+Status SetMostSegments(const std::string& device, uint32_t segments);
 
 // "10.0.0.1/24" or "fd00::1/64"; IPv6 addresses can be used at once (no duplicate detection).
 Status AddAddress(const std::string& device, const std::string& address);
