@@ -156,7 +156,9 @@ void Applier::Write(Case& c, uint64_t reclaimed) {
   if (!remembered) return Refuse(c, remembered.error().message(), kJournalAdvice);
   auto written = edges_.actuator->Write(c.place, c.inode(), c.wanted);
   if (!written) {
-    Record(Kind::kStands, c, c.current);  // nothing of ours has landed
+    // Nothing of ours has landed; of several files perhaps one has, and could not go back.
+    auto stands = edges_.actuator->Read(c.place, c.inode());
+    Record(Kind::kStands, c, stands ? *stands : c.current);
     // Denied by the watcher: the administrator came first.
     if (IsOwned(edges_.state->Owner(c.set_key))) {
       edges_.summary->Refused(c.place, "it is the administrator's");
@@ -251,6 +253,20 @@ void Applier::RefuseFailedWrite(const Case& c, const Error& error) {
       locked ? "Let bpftune write below /proc/sys/net (in a container: mount it read-write)" : "");
 }
 
+// What the administrator wrote that replaced what was here: of a tunable in several files each
+// number for itself. Nothing: it may have been meant for another namespace.
+std::optional<Values> Applier::TheirsHere(const Case& c, const owner& theirs) {
+  Values values = Values::Of(theirs.values, theirs.count);
+  const Values before = Values::Of(theirs.before, c.tunable.values);
+  if (!IsInSeveralFiles(c.place.name)) {
+    return c.current == before ? std::optional(values) : std::nullopt;
+  }
+  for (uint32_t i = 0; i < values.count; ++i) {
+    if (c.current.number[i] != before.number[i]) values.number[i] = VALUE_UNSAID;
+  }
+  return values;
+}
+
 // It became the administrator's while we wrote, so our write may have landed on top of his: his
 // last value is written once more, until his generation stays. What he wrote may have been meant
 // for another namespace, through a descriptor held open: then it did not replace what was here.
@@ -263,11 +279,12 @@ void Applier::GiveWay(const Case& c, const Values& back) {
     auto now_there = edges_.actuator->Read(c.place, c.inode());
     if (!now_there) return;
     if (now_there->StartsWith(values)) return Record(Kind::kReleased, c, *now_there);
-    if (c.current != Values::Of(theirs->before, c.tunable.values)) break;
-    auto written = edges_.actuator->Write(c.place, c.inode(), values);
+    const auto here = TheirsHere(c, *theirs);
+    if (!here || now_there->StartsWith(*here)) break;
+    auto written = edges_.actuator->Write(c.place, c.inode(), *here);
     if (written) {
       edges_.log->Notice("'" + c.tunable.name + "' in " + edges_.name_of(c.place.netns) + ": pid " +
-                         std::to_string(theirs->pid) + " wrote (" + values.Text() +
+                         std::to_string(theirs->pid) + " wrote (" + here->Text() +
                          ") while bpftune was writing; that value stands");
     } else if (written.error().code() != EPERM && !Withdraw(c, *theirs)) {
       break;  // the kernel takes it from nobody, and there was none before it

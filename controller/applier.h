@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -134,6 +135,7 @@ class Applier {
   void CountRefusal(const Case& c);
   void Refuse(const Case& c, const std::string& reason, const std::string& advice = "");
   void RefuseFailedWrite(const Case& c, const Error& error);
+  static std::optional<Values> TheirsHere(const Case& c, const owner& theirs);
   void GiveWay(const Case& c, const Values& back);
   bool Withdraw(const Case& c, const owner& theirs);
   void Publish(const Case& c, const Values& written, uint64_t reclaimed);

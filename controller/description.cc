@@ -127,6 +127,9 @@ Result<Tunable> CheckTunable(const tuner_tunable& row) {
   if (!out.on_sockets && (row.values < 1 || row.values > TUNER_MAX_VALUES)) {
     return Error(what + ": " + std::to_string(row.values) + " values; 1 to 3 are possible");
   }
+  if (IsInSeveralFiles(out.name) && FilesOf(out.name).size() != row.values) {
+    return Error(what + ": as many files as values, with one number each, are possible");
+  }
   if (row.min < 0 || row.min > row.max) return Error(what + ": bounds that contradict each other");
   return out;
 }
@@ -301,17 +304,6 @@ bool IsKnownSlot(std::string_view slot) {
   constexpr std::array<std::string_view, 9> kSlots = {"tunable", "old",  "new",  "netns", "peer",
                                                       "arg0",    "arg1", "arg2", "arg3"};
   return std::find(kSlots.begin(), kSlots.end(), slot) != kSlots.end();
-}
-
-bool IsNetSysctl(std::string_view name) {
-  return name.starts_with("net.") && name.find("..") == name.npos && name.back() != '.' &&
-         HasOnly(name, "._-");
-}
-
-std::string SysctlPath(const std::string& name) {
-  std::string path = name;
-  std::replace(path.begin(), path.end(), '.', '/');
-  return path;
 }
 
 Result<Description> ParseDescription(std::span<const std::byte> bytes) {

@@ -60,6 +60,7 @@ struct netns_ipv4 {
  * an atomic64_t that is zero until somebody asks. See netns.bpf.h. */
 struct net {
 	__u64 net_cookie;
+	struct net_device *loopback_dev;
 	struct list_head list; /* of all; under RCU */
 	struct ns_common ns;
 	struct netns_core core;
@@ -158,6 +159,34 @@ struct tcp_sock___scaling {
 struct nsproxy {
 	struct net *net_ns;
 };
+
+/* Of a family: its neighbours, in all namespaces. */
+struct neigh_table {
+	int family;
+	int gc_thresh1;
+	int gc_thresh2;
+	int gc_thresh3;
+	atomic_t gc_entries; /* those that count against gc_thresh3 */
+};
+
+struct neigh_parms {
+	struct neigh_table *tbl;
+};
+
+struct in_device {
+	struct neigh_parms *arp_parms;
+};
+
+struct inet6_dev {
+	struct neigh_parms *nd_parms;
+};
+
+struct net_device {
+	struct in_device *ip_ptr;
+	struct inet6_dev *ip6_ptr;
+};
+
+struct neighbour;
 
 #ifdef __TARGET_ARCH_x86
 struct pt_regs {

@@ -20,6 +20,10 @@ enum request_kind {
 
 #define REQUEST_COMM_LEN 16
 
+/* What somebody wrote, of a tunable whose numbers are in several files: this in
+ * place of the numbers in the others. */
+#define VALUE_UNSAID (-0x7fffffffffffffffLL - 1)
+
 struct request {
 	__u16 kind;
 	__u16 tuner;	/* number the controller gave the object (tuner_id) */

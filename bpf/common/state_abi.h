@@ -9,7 +9,7 @@
  * A user-space update replaces a whole hash value. That is why every map has
  * exactly one writer, named beside it.
  */
-#include "bpf/common/tuner_abi.h"
+#include "bpf/common/request_abi.h"
 
 #define MAP_REQUESTS "tuner_requests"
 #define MAP_OWNERS "tuner_owners"
@@ -59,7 +59,9 @@ struct owner {
 	__u16 reserved;
 	__u32 pid;
 	__u32 reserved2;
-	__s64 values[TUNER_MAX_VALUES]; /* what the administrator wrote last */
+	/* What the administrator wrote last; of a tunable in several files, to
+	 * each, or VALUE_UNSAID. */
+	__s64 values[TUNER_MAX_VALUES];
 	/* ... and before that, in case the kernel refuses the last. */
 	__s64 previous[TUNER_MAX_VALUES];
 	/* What the file held when it became the administrator's: tells whether
@@ -78,9 +80,10 @@ struct watched {
 	__u16 tuner;
 	__u16 row;     /* the tunable */
 	__u16 set_row; /* first tunable of its set */
-	__u16 values;
-	__u32 flags; /* TUNABLE_PER_NETNS */
-	__u32 reserved;
+	__u16 values;  /* of the tunable */
+	__u32 flags;   /* TUNABLE_PER_NETNS */
+	__u16 parts;   /* files it is in: 1, or as many as it has values */
+	__u16 part;    /* which of them this is */
 };
 
 /*

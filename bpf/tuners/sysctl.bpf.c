@@ -77,10 +77,28 @@ static __always_inline void parse(const char *text, __u32 most, struct vector *o
 	}
 }
 
+/* What a file with one number of its tunable says about all of them. */
+static __always_inline void take_part(const struct watched *watched, struct vector *vector)
+{
+	__s64 number = vector->values[0];
+
+	if (watched->parts <= 1 || !vector->count)
+		return;
+	for (int i = 0; i < TUNER_MAX_VALUES; i++)
+		vector->values[i] = i == watched->part ? number : VALUE_UNSAID;
+	vector->count = watched->values;
+}
+
+static __always_inline __u32 numbers_in(const struct watched *watched)
+{
+	return watched->parts > 1 ? 1 : watched->values;
+}
+
+/* What `a` says of the first `count`, `b` says too. */
 static __always_inline bool same_start(const __s64 *a, const __s64 *b, __u32 count)
 {
 	for (int i = 0; i < TUNER_MAX_VALUES; i++)
-		if ((__u32)i < count && a[i] != b[i])
+		if ((__u32)i < count && a[i] != VALUE_UNSAID && a[i] != b[i])
 			return false;
 	return true;
 }
@@ -132,6 +150,12 @@ static __always_inline void take_over(const struct watched *watched, const struc
 	if (again) {
 		__builtin_memcpy(owner.previous, old->values, sizeof(owner.previous));
 		__builtin_memcpy(owner.before, old->before, sizeof(owner.before));
+		for (int i = 0; i < TUNER_MAX_VALUES; i++) {
+			if (owner.values[i] == VALUE_UNSAID)
+				owner.values[i] = old->values[i];
+			if (owner.before[i] == VALUE_UNSAID)
+				owner.before[i] = current->values[i];
+		}
 	} else {
 		__builtin_memcpy(owner.previous, written->values, sizeof(owner.previous));
 		__builtin_memcpy(owner.before, current->values, sizeof(owner.before));
@@ -185,7 +209,8 @@ int watch__cgroup(struct bpf_sysctl *ctx)
 
 	/* A text that does not fit is no three numbers. */
 	if (bpf_sysctl_get_new_value(ctx, text, TEXT_LEN) > 0)
-		parse(text, watched->values, &written);
+		parse(text, numbers_in(watched), &written);
+	take_part(watched, &written);
 	if (by_daemon) {
 		if (owner->row == watched->row && written.count == owner->count &&
 		    same_start(written.values, owner->values, written.count))
@@ -199,7 +224,8 @@ int watch__cgroup(struct bpf_sysctl *ctx)
 	}
 	__builtin_memset(text, 0, sizeof(text));
 	if (bpf_sysctl_get_current_value(ctx, text, TEXT_LEN) > 0)
-		parse(text, watched->values, &current);
+		parse(text, numbers_in(watched), &current);
+	take_part(watched, &current);
 	/* While it is theirs an equal write counts too: it may follow one of
 	 * theirs that a late write of ours has covered. */
 	if (!is_owned(owner) && current.count >= written.count &&
