@@ -28,7 +28,7 @@ TEST(SysctlNameTest, IsBelowNetAndNeverLeadsOutOfIt) {
                            "net.ipv4.neigh./.x",
                            "net.ipv4.neigh.//.x",
                            "net.ipv4.neigh.a b.x",
-                           "net.ipv4.neigh.0123456789abcdef.x",
+                           "net.ipv4.neigh.0123456789abcdeF.x",
                            "net.ipv4.neigh.*.x",
                            "net.ipv4.a/b.x",
                            "net.ipv4.a/b",

@@ -54,7 +54,8 @@ struct {
 
 static __always_inline bool is_raised(const struct published *published, int value)
 {
-	return published && published->writes && published->last[value] > published->baseline[value];
+	return published && published->writes &&
+	       published->last[value] > published->baseline[value];
 }
 
 /* A request for other values, to be completed and sent; NULL: not now. */

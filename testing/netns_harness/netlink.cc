@@ -8,6 +8,7 @@
 #include <netlink/route/addr.h>
 #include <netlink/route/link.h>
 #include <netlink/route/link/veth.h>
+#include <netlink/route/neightbl.h>
 #include <netlink/route/nexthop.h>
 #include <netlink/route/route.h>
 #include <sys/ioctl.h>
@@ -36,6 +37,7 @@ using SocketPtr = std::unique_ptr<nl_sock, Put<nl_socket_free>>;
 using LinkPtr = std::unique_ptr<rtnl_link, Put<rtnl_link_put>>;
 using AddressPtr = std::unique_ptr<rtnl_addr, Put<rtnl_addr_put>>;
 using RoutePtr = std::unique_ptr<rtnl_route, Put<rtnl_route_put>>;
+using NeighbourTablePtr = std::unique_ptr<rtnl_neightbl, Put<rtnl_neightbl_put>>;
 using NlAddrPtr = std::unique_ptr<nl_addr, Put<nl_addr_put>>;
 
 // libnl has error numbers of its own, so its words go into the message.
@@ -155,6 +157,18 @@ Status AddVethPair(const std::string& device, const std::string& peer_device, pi
   if (!socket) return socket.error();
   return Outcome(rtnl_link_veth_add(socket->get(), device.c_str(), peer_device.c_str(), peer_pid),
                  "adding the veth pair '" + device + "'");
+}
+
+Status SetNeighbourThreshold3(int family, int value) {
+  auto socket = OpenNetlink();
+  if (!socket) return socket.error();
+  NeighbourTablePtr table(rtnl_neightbl_alloc());
+  NeighbourTablePtr change(rtnl_neightbl_alloc());
+  rtnl_neightbl_set_family(table.get(), family);
+  rtnl_neightbl_set_name(table.get(), family == AF_INET ? "arp_cache" : "ndisc_cache");
+  rtnl_neightbl_set_gc_tresh3(change.get(), value);
+  return Outcome(rtnl_neightbl_change(socket->get(), table.get(), change.get()),
+                 "changing a table of neighbours");
 }
 
 }  // namespace bpftune::testing
