@@ -6,15 +6,13 @@
 #include <iterator>
 #include <utility>
 
+#include "controller/place.h"
+
 namespace bpftune {
 
 using Kind = JournalRecord::Kind;
 
 namespace {
-
-state_key KeyOf(const request& record, uint16_t row) {
-  return {.netns = record.netns, .tuner = record.tuner, .row = row, .reserved = 0};
-}
 
 // The administrator may write a value in this many turns before we stop watching him.
 constexpr int kPutBackRounds = 8;
@@ -31,26 +29,27 @@ bool IsForeign(const published& done, uint64_t reclaimed, const Values& ours, co
 
 Applier::Case Applier::CaseOf(const Description& tuner, const request& record) const {
   const Tunable& tunable = tuner.tunables[record.tunable];
-  const state_key key = KeyOf(record, record.tunable);
+  const state_key key = KeyOf(tuner, record, record.tunable);
   return {tuner,
           tunable,
           tuner.scenarios[record.scenario],
           record,
-          {NetnsId{record.netns}, tunable.name},
+          {NetnsId{record.netns}, NameOf(tunable, record)},
           key,
-          KeyOf(record, tunable.set_row),
+          KeyOf(tuner, record, tunable.set_row),
           edges_.state->Published(key).value_or(published{})};
 }
 
 void Applier::Apply(const Description& tuner, const request& record) {
   if (record.tunable >= tuner.tunables.size() || record.scenario >= tuner.scenarios.size() ||
-      tuner.tunables[record.tunable].on_sockets) {
-    edges_.state->ClearPending(KeyOf(record, record.tunable));
+      tuner.tunables[record.tunable].on_sockets ||
+      !NamesDevice(tuner.tunables[record.tunable], record)) {
+    edges_.state->ClearPending(KeyOf(tuner, record, record.tunable));
     if (edges_.summary->Refused({NetnsId{record.netns}, tuner.name}, "a damaged request")) {
       edges_.log->Warning(
           "tuner '" + tuner.name +
-          "' asked for a tunable or a scenario that it has not described, or for a value of "
-          "what it sets on sockets itself; ignored");
+          "' asked for a tunable or a scenario that it has not described, for a value of "
+          "what it sets on sockets itself, or for a device that cannot be; ignored");
     }
     return;
   }
@@ -117,7 +116,7 @@ bool Applier::MakesRoomForOwner(const Case& c) {
   edges_.summary->Refused(c.place, "no room to remember who else writes it");
   if (std::exchange(said_no_room_, true)) return false;
   edges_.log->Warning(
-      "'" + c.tunable.name + "' in " + edges_.name_of(c.place.netns) +
+      "'" + c.place.name + "' in " + edges_.name_of(c.place.netns) +
       " was not changed, nor will be others that were not changed before: there is no room to "
       "remember who else writes them (" +
       (ordered ? std::to_string(STATE_MAX_ENTRIES) + " sets of tunables at most"
@@ -136,7 +135,7 @@ void Applier::LookAgain(const Description& tuner, uint16_t tuner_id) {
   }
   if (edges_.state->Control(tuner_id).paused != 0 || IsFrozen()) return;
   const Tunable& tunable = tuner.tunables[last.key.row];
-  const SysctlPlace place{NetnsId{last.key.netns}, tunable.name};
+  const SysctlPlace& place = last.place;
   state_key set = last.key;
   set.row = tunable.set_row;
   const auto owner = edges_.state->Owner(set);
@@ -232,7 +231,7 @@ void Applier::CountRefusal(const Case& c) {
 void Applier::Refuse(const Case& c, const std::string& reason, const std::string& advice) {
   CountRefusal(c);
   if (!edges_.summary->Refused(c.place, reason)) return;
-  edges_.log->Warning("'" + c.tunable.name + "' in " + edges_.name_of(c.place.netns) +
+  edges_.log->Warning("'" + c.place.name + "' in " + edges_.name_of(c.place.netns) +
                       " was not changed to (" +
                       Values::Of(c.record.wanted, c.tunable.values).Text() + "): " + reason +
                       (advice.empty() ? "" : ". " + advice));
@@ -242,7 +241,7 @@ void Applier::RefuseFailedWrite(const Case& c, const Error& error) {
   if (IsGone(error) && c.record.netns != 0) {
     edges_.state->Forget(c.key);
     if (edges_.summary->Refused(c.place, "the namespace is gone")) {
-      edges_.log->Notice("'" + c.tunable.name + "' in " + edges_.name_of(c.place.netns) +
+      edges_.log->Notice("'" + c.place.name + "' in " + edges_.name_of(c.place.netns) +
                          " is not changed: the namespace is gone");
     }
     return;
@@ -283,7 +282,7 @@ void Applier::GiveWay(const Case& c, const Values& back) {
     if (!here || now_there->StartsWith(*here)) break;
     auto written = edges_.actuator->Write(c.place, c.inode(), *here);
     if (written) {
-      edges_.log->Notice("'" + c.tunable.name + "' in " + edges_.name_of(c.place.netns) + ": pid " +
+      edges_.log->Notice("'" + c.place.name + "' in " + edges_.name_of(c.place.netns) + ": pid " +
                          std::to_string(theirs->pid) + " wrote (" + here->Text() +
                          ") while bpftune was writing; that value stands");
     } else if (written.error().code() != EPERM && !Withdraw(c, *theirs)) {
@@ -329,10 +328,10 @@ void Applier::Publish(const Case& c, const Values& written, uint64_t reclaimed) 
   entry.reclaimed = reclaimed;
   ++entry.writes;
   entry.refused = 0;
-  last_changes_[c.key.tuner] = {c.key, c.inode(), entry.time_ns};
+  last_changes_[c.key.tuner] = {c.key, c.place, c.inode(), entry.time_ns};
   auto published = edges_.state->Publish(c.key, entry);
   if (!published && edges_.summary->Refused(c.place, "no room to remember it")) {
-    edges_.log->Warning("'" + c.tunable.name +
+    edges_.log->Warning("'" + c.place.name +
                         "' was changed but cannot be remembered: " + published.error().message());
   }
 }
@@ -355,7 +354,7 @@ void Applier::Yield(const Description& tuner, const SysctlPlace& place, const st
   if (edges_.journal) {  // else a value of theirs that happens to be one of ours would be undone
     (void)edges_.journal->Append({Kind::kReleased, place, 0, ours, current});
   }
-  edges_.log->Notice("'" + tunable.name + "' in " + edges_.name_of(place.netns) + " is (" +
+  edges_.log->Notice("'" + place.name + "' in " + edges_.name_of(place.netns) + " is (" +
                      current.Text() + ") where bpftune had written (" + ours.Text() +
                      "): somebody else changed it; it is theirs. Tuner '" + tuner.name +
                      "' leaves '" + tunable.set + "' alone there");
@@ -365,7 +364,7 @@ void Applier::Yield(const Description& tuner, const SysctlPlace& place, const st
 void Applier::Note(const Description& tuner, const request& record) {
   if (record.tunable >= tuner.tunables.size() || record.scenario >= tuner.scenarios.size()) return;
   const Tunable& tunable = tuner.tunables[record.tunable];
-  unsaid_.push_back({{NetnsId{record.netns}, tunable.name},
+  unsaid_.push_back({{NetnsId{record.netns}, NameOf(tunable, record)},
                      &tunable,
                      &tuner.scenarios[record.scenario],
                      record,

@@ -40,10 +40,10 @@ void Applier::Record(Kind kind, const Case& c, const Values& after) {
   (void)edges_.journal->Append({kind, c.place, c.inode(), c.current, after});
 }
 
-void Applier::Resume(const Description& tuner, const state_key& key, uint64_t inode,
+void Applier::Resume(const Description& tuner, const state_key& key, const SysctlPlace& place,
                      const Standing& standing) {
   const Tunable& tunable = tuner.tunables[key.row];
-  const SysctlPlace place{NetnsId{key.netns}, tunable.name};
+  const uint64_t inode = standing.inode;
   state_key set = key;
   set.row = tunable.set_row;
   auto current = edges_.actuator->Read(place, inode);

@@ -123,7 +123,14 @@ Result<Tunable> CheckTunable(const tuner_tunable& row) {
   if (out.on_sockets && (row.values != 0 || row.min != 0 || row.max != 0)) {
     return Error(what + ": set on sockets, so it can have no values and no bounds");
   }
-  if (!out.on_sockets && !IsNetSysctl(out.name)) return Error(what + ": not a sysctl below net.");
+  const bool each_device = IsOfEachDevice(out.name);
+  if (!out.on_sockets && !each_device &&
+      (!IsNetSysctl(out.name) || out.name.find('/') != out.name.npos)) {
+    return Error(what + ": not a sysctl below net.");
+  }
+  if (each_device && (row.values != 1 || !out.per_netns)) {
+    return Error(what + ": devices are in namespaces, and one value of each is possible");
+  }
   if (!out.on_sockets && (row.values < 1 || row.values > TUNER_MAX_VALUES)) {
     return Error(what + ": " + std::to_string(row.values) + " values; 1 to 3 are possible");
   }
@@ -292,6 +299,9 @@ Status LinkSets(Description* description) {
     const auto first = std::ranges::find(tunables, tunable.set, &Tunable::set);
     if (first->per_netns != tunable.per_netns) {
       return Error("set '" + first->set + "' mixes global and per-namespace tunables");
+    }
+    if (IsOfEachDevice(first->name) != IsOfEachDevice(tunable.name)) {
+      return Error("set '" + first->set + "' mixes tunables of devices with others");
     }
     tunable.set_row = static_cast<uint16_t>(first - tunables.begin());
   }

@@ -125,7 +125,7 @@ Result<Values> SysctlFiles::Read(const SysctlPlace& place, uint64_t inode) {
 }
 
 Status SysctlFiles::Write(const SysctlPlace& place, uint64_t inode, const Values& values) {
-  if (!allowed_.contains(place.name)) {
+  if (!allowed_.contains(place.name) && !allowed_.contains(PatternOf(place.name))) {
     return Error(EACCES, "writing '" + place.name + "', which no loaded tuner has described");
   }
   return IsInSeveralFiles(place.name) ? WriteApart(place, inode, values)

@@ -54,7 +54,8 @@ class SysctlFiles : public Actuator {
   // `finder` must outlive this. `home` is the namespace of the daemon's thread.
   SysctlFiles(NetnsFinder* finder, NetnsId home) : finder_(finder), home_(home) {}
 
-  // From now on this tunable may be written: a loaded tuner has described it, or did before.
+  // From now on this tunable may be written: a loaded tuner has described it, or did before. A
+  // pattern allows that of each device.
   void Allow(const std::string& name) { allowed_.insert(name); }
 
   // EACCES: a tunable that is not allowed, or not below net.

@@ -35,6 +35,22 @@ bool IsDevice(std::string_view part) {
          });
 }
 
+constexpr std::string_view kEachDevice = ".*.";
+
+struct Part {
+  size_t at = 0;
+  size_t length = 0;
+};
+
+// The last but one; nothing where there is none.
+Part DevicePart(std::string_view name) {
+  const size_t end = name.rfind('.');
+  if (end == name.npos || end == 0) return {};
+  const size_t before = name.rfind('.', end - 1);
+  if (before == name.npos) return {};
+  return {before + 1, end - before - 1};
+}
+
 // "gc_thresh{1,2,3}"
 bool IsSeveral(std::string_view part) {
   const size_t open = part.find('{');
@@ -57,6 +73,33 @@ bool IsNetSysctl(std::string_view name) {
     }
   }
   return true;
+}
+
+bool IsOfEachDevice(std::string_view name) {
+  const size_t at = name.find(kEachDevice);
+  return at != name.npos && IsNetSysctl(OfDevice(std::string(name), "x"));
+}
+
+std::string OfDevice(const std::string& pattern, std::string_view device) {
+  std::string out = pattern;
+  const size_t at = out.find(kEachDevice);
+  if (at == out.npos) return out;
+  std::string part(device);
+  std::replace(part.begin(), part.end(), '.', '/');
+  return out.replace(at + 1, 1, part);
+}
+
+std::string PatternOf(const std::string& name) {
+  const Part device = DevicePart(name);
+  std::string out = name;
+  return device.length == 0 ? out : out.replace(device.at, device.length, "*");
+}
+
+std::string DeviceOf(const std::string& name) {
+  const Part device = DevicePart(name);
+  std::string out = name.substr(device.at, device.length);
+  std::replace(out.begin(), out.end(), '/', '.');
+  return out;
 }
 
 std::string SysctlPath(const std::string& name) {

@@ -19,6 +19,16 @@ namespace bpftune {
 // (a-z), digits, '_' or '-', and the last but one may be the name of a device.
 bool IsNetSysctl(std::string_view name);
 
+// Such a pattern.
+bool IsOfEachDevice(std::string_view name);
+// The pattern, for a device as the kernel names it. No sysctl (IsNetSysctl) if there is no such
+// device.
+std::string OfDevice(const std::string& pattern, std::string_view device);
+// The pattern that a sysctl belongs to, and its device as the kernel names it: the last part but
+// one. Whether it is of a device the name does not tell.
+std::string PatternOf(const std::string& name);
+std::string DeviceOf(const std::string& name);
+
 // "net.ipv4.tcp_rmem" -> "net/ipv4/tcp_rmem", as the kernel and /proc/sys name it.
 std::string SysctlPath(const std::string& name);
 

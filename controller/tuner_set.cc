@@ -34,6 +34,15 @@ Result<std::vector<std::string>> ObjectsIn(const std::string& directory) {
 
 watched_key WatchedKey(const std::string& file) {
   watched_key key = {};
+  if (IsOfEachDevice(file)) {
+    const std::string text = SysctlPath(file);
+    watched_path path = {};
+    for (size_t i = 0; i < text.size(); ++i) {
+      watched_path_add(&path, text[i], static_cast<uint32_t>(i));
+    }
+    watched_path_key(&path, &key);
+    return key;
+  }
   SysctlPath(file).copy(key.name, sizeof(key.name) - 1);
   return key;
 }

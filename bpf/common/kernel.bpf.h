@@ -169,8 +169,10 @@ struct neigh_table {
 	atomic_t gc_entries; /* those that count against gc_thresh3 */
 };
 
+/* data: values of sysctls, 13 of them; from 6.0 on 14 (211da42eaa45). */
 struct neigh_parms {
 	struct neigh_table *tbl;
+	int data[13];
 };
 
 struct in_device {
@@ -182,11 +184,24 @@ struct inet6_dev {
 };
 
 struct net_device {
+	char name[16];
 	struct in_device *ip_ptr;
 	struct inet6_dev *ip6_ptr;
+	possible_net_t nd_net;
 };
 
-struct neighbour;
+struct sk_buff_head {
+	__u32 qlen;
+};
+
+struct neighbour {
+	struct neigh_table *tbl;
+	struct neigh_parms *parms;
+	unsigned int arp_queue_len_bytes;
+	struct sk_buff_head arp_queue; /* what waits for the address */
+	__u8 nud_state;
+	struct net_device *dev;
+};
 
 #ifdef __TARGET_ARCH_x86
 struct pt_regs {
@@ -325,6 +340,10 @@ enum {
 	SO_RCVLOWAT = 18,
 	/* tcp_sock.chrono_type, include/net/tcp.h */
 	TCP_CHRONO_BUSY = 1,
+	/* neighbour.nud_state, include/uapi/linux/neighbour.h; VALID: with an
+	 * address, include/net/neighbour.h */
+	NUD_INCOMPLETE = 0x01,
+	NUD_VALID = 0xde,
 	/* sk_userlocks, include/net/sock.h */
 	SOCK_SNDBUF_LOCK = 1,
 	SOCK_RCVBUF_LOCK = 2,

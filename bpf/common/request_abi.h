@@ -38,7 +38,10 @@ struct request {
 	__s64 seen[TUNER_MAX_VALUES];
 	__s64 wanted[TUNER_MAX_VALUES];
 	__u64 evidence[4]; /* {arg0} .. {arg3} of the scenario's text */
-	__u8 peer[16];	   /* remote address, first 4 bytes for AF_INET */
+	union {
+		__u8 peer[16];	 /* remote address, first 4 bytes for AF_INET */
+		char device[16]; /* of a tunable that each device has */
+	};
 	__u32 peer_family; /* AF_INET, AF_INET6, or 0: no peer */
 	__u32 pid;	   /* OVERRIDE: the writer, in the initial pid namespace */
 	char comm[REQUEST_COMM_LEN];

@@ -17,11 +17,23 @@ const volatile __u64 cfg_held_ns = 60 * SECOND_NS;
 /* What one look has found. */
 struct neigh_demand {
 	__u64 sweep;	  /* which one; if another, everything below is stale */
-	__u64 entries;
-	__u64 per_window; /* being added */
+	__u64 entries;	  /* of a table */
+	__u64 per_window; /* being added to it */
+	__u64 lost;	  /* of a queue: packets */
+	__u64 need;	  /* ... and bytes with which none would have been */
 	__s64 seen[TUNER_MAX_VALUES];
 	__u8 raise; /* else: lower */
 	__u8 reserved[7];
+};
+
+/* What happened to queues of a device since the last look. Written by events on
+ * any CPU; what two write at once may get lost. */
+struct queue_news {
+	__u64 lost;  /* packets dropped before the address was found */
+	__u64 need;  /* bytes, the largest */
+	__u32 limit; /* when it happened */
+	__u32 netns_inode;
+	char device[DEVICE_NAME_LEN];
 };
 
 struct learned {
@@ -32,13 +44,18 @@ struct learned {
 	__u32 sequence;
 	__u32 reserved;
 	struct neigh_demand demand;
+	struct queue_news news; /* of a device only */
 };
 
-/* Key: the tunable. Written by the pulse only. */
+/* Key: the tunable; in its namespace, of its device. Written by the pulse, but for
+ * the news; forgotten when nothing was raised or needed for long. Full (counted):
+ * further devices are not tuned. Kept, so that the next daemon knows whose device
+ * an id is, and brings it down again. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, TUNER_MAX_TUNABLES);
+	__uint(max_entries, STATE_MAX_ENTRIES);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
 	__type(key, struct state_key);
 	__type(value, struct learned);
 } neighbours SEC(".maps");
@@ -56,6 +73,19 @@ static __always_inline bool is_raised(const struct published *published, int val
 {
 	return published && published->writes &&
 	       published->last[value] > published->baseline[value];
+}
+
+/* There is no raise to `target` now; others come first for a while. */
+static __always_inline bool is_held(const struct state_key *key, struct learned *l, __u64 target,
+				    __u64 now)
+{
+	bool yielded = is_yielded_key(key);
+
+	if (!yielded && target)
+		return false;
+	count(yielded ? COUNT_HELD_YIELDED : COUNT_HELD_CEILING);
+	l->held_until_ns = now + cfg_held_ns;
+	return true;
 }
 
 /* A request for other values, to be completed and sent; NULL: not now. */

@@ -108,13 +108,9 @@ static __always_inline void raise_table(const struct state_key *key, struct lear
 	const struct neigh_demand *demand = &l->demand;
 	__u64 target = neigh_raised(demand->entries, demand->per_window, demand->seen[2], ceiling);
 	struct request *request;
-	bool yielded = is_yielded(0, key->row);
 
-	if (yielded || !target) {
-		count(yielded ? COUNT_HELD_YIELDED : COUNT_HELD_CEILING);
-		l->held_until_ns = now + cfg_held_ns;
+	if (is_held(key, l, target, now))
 		return;
-	}
 	request = propose_values(key, l, SCENARIO_TABLE_NEARLY_FULL, 7);
 	if (!request)
 		return;
@@ -134,7 +130,7 @@ static __always_inline void lower_table(const struct state_key *key, struct lear
 	struct request *request;
 	__u64 need, target;
 
-	if (!published || is_yielded(0, key->row))
+	if (!published || is_yielded_key(key))
 		return;
 	need = peak_now(&l->need, now, cfg_need_half_life_ns);
 	target = step_down(l, now, l->demand.seen[2], neigh_floor(need, published->baseline[2]),

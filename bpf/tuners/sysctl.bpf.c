@@ -108,11 +108,48 @@ static __always_inline bool is_owned(const struct owner *owner)
 	return owner && owner->generation != owner->reclaimed;
 }
 
-static __always_inline void tell(const struct watched *watched, __u64 netns,
-				 const struct owner *owner, const struct vector *current,
-				 bool was_theirs)
+/* A sysctl that is written: its name, and what of it tells the device. */
+struct name {
+	struct watched_key key;
+	struct watched_path path;
+};
+
+/* The tunable of which this is one device's, if it is. */
+static __always_inline struct watched *watched_of_device(struct name *name)
 {
-	struct request *request = request_begin(REQUEST_OVERRIDE, netns);
+	struct watched_key pattern;
+
+	for (int i = 0; i < WATCHED_NAME_LEN; i++) {
+		if (!name->key.name[i])
+			break;
+		watched_path_add(&name->path, name->key.name[i], i);
+	}
+	watched_path_key(&name->path, &pattern);
+	return bpf_map_lookup_elem(&tuner_watched, &pattern);
+}
+
+/* Where it begins comes out of the request's memory, so that the verifier does
+ * not follow each place where it could. */
+static __always_inline void put_device(struct request *request, const struct name *name)
+{
+	volatile __u64 *at = &request->evidence[2];
+	bool is_over = false;
+
+	*at = name->path.device_at;
+	bpf_probe_read_kernel(request->device, sizeof(request->device),
+			      name->key.name + (*at & (WATCHED_NAME_LEN - DEVICE_NAME_LEN - 1)));
+	for (int i = 0; i < DEVICE_NAME_LEN; i++) {
+		is_over |= request->device[i] == '/';
+		if (is_over)
+			request->device[i] = 0;
+	}
+}
+
+static __always_inline void tell(const struct watched *watched, const struct state_key *key,
+				 const struct name *name, const struct owner *owner,
+				 const struct vector *current, bool was_theirs)
+{
+	struct request *request = request_begin(REQUEST_OVERRIDE, key->netns);
 
 	if (!request)
 		return;
@@ -125,13 +162,15 @@ static __always_inline void tell(const struct watched *watched, __u64 netns,
 	request->evidence[1] = was_theirs; /* before this write */
 	__builtin_memcpy(request->seen, current->values, sizeof(request->seen));
 	__builtin_memcpy(request->wanted, owner->values, sizeof(request->wanted));
+	if (key->device)
+		put_device(request, name);
 	BPF_CORE_READ_STR_INTO(&request->comm, current_task(), comm);
 	request_send(request, RING_WAKE);
 }
 
 static __always_inline void take_over(const struct watched *watched, const struct state_key *key,
-				      struct owner *old, const struct vector *written,
-				      const struct vector *current)
+				      const struct name *name, struct owner *old,
+				      const struct vector *written, const struct vector *current)
 {
 	bool was_theirs = is_owned(old);
 	/* The second and further writes of a streak. */
@@ -168,7 +207,7 @@ static __always_inline void take_over(const struct watched *watched, const struc
 			owners_lost = 1;
 	}
 	count(COUNT_WRITES);
-	tell(watched, key->netns, &owner, current, was_theirs);
+	tell(watched, key, name, &owner, current, was_theirs);
 }
 
 /* 1: let the write through, 0: refuse it (EPERM). */
@@ -177,7 +216,7 @@ int watch__cgroup(struct bpf_sysctl *ctx)
 {
 	char text[TEXT_LEN + NUMBER_LEN] = {};
 	struct task_struct *task = current_task();
-	struct watched_key name = {};
+	struct name name = {};
 	struct watched *watched;
 	struct vector written = {};
 	struct vector current = {};
@@ -187,11 +226,15 @@ int watch__cgroup(struct bpf_sysctl *ctx)
 
 	/* Text that does not start at 0 is ignored by the handler too. */
 	if (!ctx->write || ctx->file_pos ||
-	    bpf_sysctl_get_name(ctx, name.name, sizeof(name.name), 0) <= 0)
+	    bpf_sysctl_get_name(ctx, name.key.name, sizeof(name.key.name), 0) <= 0)
 		return 1;
-	watched = bpf_map_lookup_elem(&tuner_watched, &name);
-	if (!watched)
-		return 1;
+	watched = bpf_map_lookup_elem(&tuner_watched, &name.key);
+	if (!watched) {
+		watched = watched_of_device(&name);
+		if (!watched)
+			return 1;
+		key.device = name.path.device ? name.path.device : 1;
+	}
 
 	if (watched->flags & TUNABLE_PER_NETNS) {
 		key.netns = BPF_CORE_READ(task, nsproxy, net_ns, ns.inum);
@@ -233,7 +276,7 @@ int watch__cgroup(struct bpf_sysctl *ctx)
 		count(COUNT_SAME);
 		return 1;
 	}
-	take_over(watched, &key, owner, &written, &current);
+	take_over(watched, &key, &name, owner, &written, &current);
 	return 1;
 }
 

@@ -16,7 +16,7 @@
 namespace bpftune::testing {
 namespace {
 
-constexpr char kDevice[] = "cable";
+constexpr char kFarDevice[] = "far";
 // What waits for an answer stays with its socket.
 constexpr int kBuffer = 64 << 20;
 
@@ -31,12 +31,12 @@ std::string AddressOf(Family family, int n) {
   return out.str();
 }
 
-Status Join(const Host& host, Family family, const std::string& last) {
+Status Join(const Host& host, const std::string& device, Family family, const std::string& last) {
   const bool ipv4 = family == Family::kIpv4;
   return host.Run([&] {
     auto added =
-        AddAddress(kDevice, (ipv4 ? "10.50.255." : "fd50::") + last + (ipv4 ? "/16" : "/64"));
-    return added ? SetLinkUp(kDevice) : added;
+        AddAddress(device, (ipv4 ? "10.50.255." : "fd50::") + last + (ipv4 ? "/16" : "/64"));
+    return added ? SetLinkUp(device) : added;
   });
 }
 
@@ -65,23 +65,22 @@ std::string FileOf(Family family, int which) {
 
 }  // namespace
 
-Result<Neighbourhood> Neighbourhood::Create(Family family, int answering) {
+Result<Neighbourhood> Neighbourhood::Create(Family family, int answering,
+                                            const std::string& device) {
   auto sender = Host::Create("sender");
   if (!sender) return sender.error();
   auto neighbours = Host::Create("neighbours");
   if (!neighbours) return neighbours.error();
-  Neighbourhood out(family, std::move(*sender), std::move(*neighbours));
+  Neighbourhood out(family, device, std::move(*sender), std::move(*neighbours));
   const pid_t far = out.neighbours_.pid();
-  const Status made = out.sender_.Run([far] { return AddVethPair(kDevice, kDevice, far); });
-  for (const Status& step :
-       {made, Join(out.sender_, family, "254"), Join(out.neighbours_, family, "253"),
-        out.sender_.Run([] { return WaitUntilRunning(kDevice); })}) {
+  const Status made = out.sender_.Run([&] { return AddVethPair(device, kFarDevice, far); });
+  for (const Status& step : {made, Join(out.sender_, device, family, "254"),
+                             Join(out.neighbours_, kFarDevice, family, "253"),
+                             out.sender_.Run([&] { return WaitUntilRunning(device); })}) {
     if (!step) return step.error();
   }
   for (int n = 1; n <= answering; ++n) {
-    const std::string address = AddressOf(family, n) + (family == Family::kIpv4 ? "/32" : "/128");
-    auto added = out.neighbours_.Run([&] { return AddAddress(kDevice, address); });
-    if (!added) return added.error();
+    if (auto there = out.Appear(n); !there) return there.error();
   }
   auto from = DatagramSocket(out.sender_, family);
   auto to = DatagramSocket(out.neighbours_, family);
@@ -111,6 +110,29 @@ Status Neighbourhood::SendToEach(int count, std::chrono::nanoseconds pause) {
     if (pause.count() != 0) std::this_thread::sleep_until(next);
   }
   return Ok();
+}
+
+Status Neighbourhood::SendMany(int n, int datagrams) {
+  auto to = MakeAddress(AddressOf(family_, n), port_);
+  if (!to) return to.error();
+  for (int i = 0; i < datagrams; ++i) {
+    if (sendto(from_.get(), "", 1, 0, to->get(), to->length) != 1) {
+      return Error::FromErrno("sending to a neighbour");
+    }
+  }
+  return Ok();
+}
+
+Status Neighbourhood::Appear(int n) {
+  const std::string address = AddressOf(family_, n) + (family_ == Family::kIpv4 ? "/32" : "/128");
+  return neighbours_.Run([&] { return AddAddress(kFarDevice, address); });
+}
+
+std::string Neighbourhood::QueueTunable() const {
+  std::string device = device_;
+  std::replace(device.begin(), device.end(), '.', '/');
+  return (family_ == Family::kIpv4 ? "net.ipv4.neigh." : "net.ipv6.neigh.") + device +
+         ".unres_qlen_bytes";
 }
 
 int Neighbourhood::Arrived() {

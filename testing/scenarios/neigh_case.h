@@ -18,22 +18,32 @@ namespace bpftune::testing {
 // A host that sends, and a host with so many addresses that they are as many neighbours.
 class Neighbourhood {
  public:
-  // Of the family, `answering` neighbours that are there.
-  static Result<Neighbourhood> Create(Family family, int answering);
+  // Of the family, `answering` neighbours that are there. `device`: that of the sender.
+  static Result<Neighbourhood> Create(Family family, int answering,
+                                      const std::string& device = "cable");
 
   // Sends each of the first `count` neighbours, there or not, its first datagram: one every
   // `pause`, or as fast as can be.
   Status SendToEach(int count, std::chrono::nanoseconds pause);
+  // Neighbour `n`, from 1 on: many datagrams at once, there or not; and to be there from now on.
+  Status SendMany(int n, int datagrams);
+  Status Appear(int n);
   // How many datagrams have arrived so far.
   int Arrived();
 
   const Host& sender() const { return sender_; }
+  // "net.ipv4.neigh.cable.unres_qlen_bytes", of the sender
+  std::string QueueTunable() const;
 
  private:
-  Neighbourhood(Family family, Host sender, Host neighbours)
-      : family_(family), sender_(std::move(sender)), neighbours_(std::move(neighbours)) {}
+  Neighbourhood(Family family, std::string device, Host sender, Host neighbours)
+      : family_(family),
+        device_(std::move(device)),
+        sender_(std::move(sender)),
+        neighbours_(std::move(neighbours)) {}
 
   Family family_;
+  std::string device_;
   Host sender_;
   Host neighbours_;
   UniqueFd from_;

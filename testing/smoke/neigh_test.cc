@@ -131,7 +131,7 @@ TEST_P(NeighTest, OneThresholdThatTheAdministratorWroteMakesAllThreeTheirs) {
                              "' .* from \\(\\* 512 \\*\\) to \\(\\* 600 \\*\\); it is theirs",
                          kPatience));
   ASSERT_OK(many.SendToEach(kBurst, kPause));
-  EXPECT_TRUE(WaitForSummary(daemon, "because the thresholds are yours", kPatience));
+  EXPECT_TRUE(WaitForSummary(daemon, "because the value is yours", kPatience));
   EXPECT_EQ(Thresholds(family()), (std::vector<int64_t>{128, 600, 1024}));
   ASSERT_OK(daemon.Stop(kPatience));
 }
