@@ -41,10 +41,10 @@ PURE __u8 neigh_queue_is_long(const struct neigh_queue_look *look)
  * the last look and one more. */
 PURE void neigh_queue_note(struct neigh_waiting *w, const struct neigh_queue_look *look)
 {
-	__u64 expected = (__u64)w->packets + 1;
+	__u64 expected = sat_add(w->packets, 1);
 
 	if (w->packets)
-		w->lost = min_u64((__u64)w->lost + sat_sub(expected, look->packets), 0xffffffff);
+		w->lost = min_u64(sat_add(w->lost, sat_sub(expected, look->packets)), 0xffffffff);
 	w->packets = look->packets;
 }
 
