@@ -54,6 +54,10 @@ TEST_F(EngineSmokeTest, SaysWhatThisKernelSupports) {
   EXPECT_EQ(daemon.CountLines("^tcp_conn +conn +conn__sockops"), 1U);
   EXPECT_EQ(daemon.CountLines("^tcp_listen +listen +listen__sockops"), 1U);
   EXPECT_EQ(daemon.CountLines("^tcp_listen +sweep +sweep__listeners"), 1U);
+  EXPECT_EQ(daemon.CountLines("^neigh +create +create__tp_btf"), 1U);
+  EXPECT_EQ(daemon.CountLines("^neigh +wait +wait__tp_btf"), 1U);
+  EXPECT_EQ(daemon.CountLines("^neigh +found +found__tp_btf"), 1U);
+  EXPECT_EQ(daemon.CountLines("^neigh +tables +tables__neighbours"), 1U);
   // So that the log of the matrix shows what each kernel has.
   for (const std::string& line : exit.lines) std::printf("    %s\n", line.c_str());
 }
