@@ -25,6 +25,12 @@ bool IsForeign(const published& done, uint64_t reclaimed, const Values& ours, co
   return done.writes != 0 && done.reclaimed == reclaimed && now != ours;
 }
 
+// A device that has just the value it had before us: one of the same name, made since. The sysctl
+// watcher would have seen an administrator put it back.
+bool IsMadeAnew(const Tunable& tunable, const published& done, const Values& now) {
+  return IsOfEachDevice(tunable.name) && now == Values::Of(done.baseline, tunable.values);
+}
+
 }  // namespace
 
 Applier::Case Applier::CaseOf(const Description& tuner, const request& record) const {
@@ -79,7 +85,12 @@ void Applier::Carry(Case& c) {
   c.current = *current;
   const uint64_t reclaimed = owner_before ? owner_before->reclaimed : 0;
   const Values ours = Values::Of(c.done.last, tunable.values);
-  if (IsForeign(c.done, reclaimed, ours, c.current)) {
+  const bool foreign = IsForeign(c.done, reclaimed, ours, c.current);
+  if (foreign && IsMadeAnew(tunable, c.done, c.current)) {
+    Record(Kind::kReleased, c, c.current);
+    edges_.state->Forget(c.key);
+    c.done = {};
+  } else if (foreign) {
     edges_.summary->Refused(c.place, "it is the administrator's");
     return Yield(c.tuner, c.place, c.key, tunable, c.current, ours);
   }
@@ -146,7 +157,10 @@ void Applier::LookAgain(const Description& tuner, uint16_t tuner_id) {
   if (!current || !done) return;  // what is wrong with it the next request finds
   const Values ours = Values::Of(done->last, tunable.values);
   if (IsForeign(*done, owner ? owner->reclaimed : 0, ours, *current)) {
-    Yield(tuner, place, last.key, tunable, *current, ours);
+    // A device made anew is not the administrator's doing; the next request finds that out.
+    if (!IsMadeAnew(tunable, *done, *current)) {
+      Yield(tuner, place, last.key, tunable, *current, ours);
+    }
   }
 }
 
@@ -239,10 +253,15 @@ void Applier::Refuse(const Case& c, const std::string& reason, const std::string
 
 void Applier::RefuseFailedWrite(const Case& c, const Error& error) {
   if (IsGone(error) && c.record.netns != 0) {
+    const bool of_device = IsOfEachDevice(c.tunable.name);
+    const std::string gone = of_device ? "the device is gone" : "the namespace is gone";
     edges_.state->Forget(c.key);
-    if (edges_.summary->Refused(c.place, "the namespace is gone")) {
+    if (of_device && !IsOwned(edges_.state->Owner(c.set_key))) {
+      edges_.state->ForgetOwner(c.set_key);
+    }
+    if (edges_.summary->Refused(c.place, gone)) {
       edges_.log->Notice("'" + c.place.name + "' in " + edges_.name_of(c.place.netns) +
-                         " is not changed: the namespace is gone");
+                         " is not changed: " + gone);
     }
     return;
   }

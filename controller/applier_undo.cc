@@ -51,7 +51,8 @@ void Applier::Resume(const Description& tuner, const state_key& key, const Sysct
   if (!current && !gone) return;  // cannot be told now; an undo may be able to
   const bool ours = current && current->count == tunable.values && standing.IsOurs(*current);
   const bool theirs = IsOwned(edges_.state->Owner(set));
-  if (!ours && current && !theirs) {
+  const bool anew = IsOfEachDevice(tunable.name) && current && *current == standing.baseline;
+  if (!ours && current && !theirs && !anew) {
     return Yield(tuner, place, key, tunable, *current, standing.last);
   }
   if (edges_.journal) {

@@ -108,6 +108,41 @@ static __always_inline void see_update(struct neighbour *neighbour, __u8 to)
 
 /* ---- the pulse: what the news and the time call for ----------------------- */
 
+/* A request for another limit, to be completed and sent; NULL: not now. */
+static __always_inline struct request *propose_limit(const struct state_key *key,
+						     struct learned *l, __u16 scenario,
+						     __u64 target)
+{
+	struct request *request = propose_values(key, l, scenario, 1);
+
+	if (!request)
+		return NULL;
+	request->wanted[0] = target;
+	request->netns_inode = l->news.netns_inode;
+	__builtin_memcpy(request->device, l->news.device, sizeof(request->device));
+	return request;
+}
+
+/* Nothing is raised any more. The applier still remembers the device, until it
+ * finds it gone; so asks for the value that it has, once in a while. */
+static __always_inline void ask_if_there(const struct state_key *key, struct learned *l,
+					 const struct published *published, __u64 now)
+{
+	struct request *request;
+
+	if (now - l->needed_ns < cfg_learning_horizon_ns)
+		return;
+	if (!published) {
+		bpf_map_delete_elem(&neighbours, key);
+		return;
+	}
+	l->needed_ns = now;
+	l->demand.seen[0] = published->last[0];
+	request = propose_limit(key, l, SCENARIO_QUEUE_NOT_NEEDED, published->last[0]);
+	if (request)
+		request_send(request, RING_QUIET);
+}
+
 static __always_inline void look_at_device(const struct state_key *key, struct learned *l)
 {
 	struct published *published = bpf_map_lookup_elem(&tuner_published, key);
@@ -123,8 +158,7 @@ static __always_inline void look_at_device(const struct state_key *key, struct l
 		peak_note(&l->need, now, need, cfg_need_half_life_ns);
 		l->needed_ns = now;
 	} else if (!raised) {
-		if (now - l->needed_ns >= cfg_learning_horizon_ns)
-			bpf_map_delete_elem(&neighbours, key);
+		ask_if_there(key, l, published, now);
 		return;
 	}
 	if (lost ? now < l->held_until_ns : now - l->needed_ns < cfg_unneeded_ns)
@@ -134,22 +168,7 @@ static __always_inline void look_at_device(const struct state_key *key, struct l
 	l->demand.lost = lost;
 	l->demand.need = need;
 	l->demand.raise = lost != 0;
-	l->demand.seen[0] = published && published->writes ? published->last[0] : l->news.limit;
-}
-
-/* A request for another limit, to be completed and sent; NULL: not now. */
-static __always_inline struct request *propose_limit(const struct state_key *key,
-						     struct learned *l, __u16 scenario,
-						     __u64 target)
-{
-	struct request *request = propose_values(key, l, scenario, 1);
-
-	if (!request)
-		return NULL;
-	request->wanted[0] = target;
-	request->netns_inode = l->news.netns_inode;
-	__builtin_memcpy(request->device, l->news.device, sizeof(request->device));
-	return request;
+	l->demand.seen[0] = lost || !published ? l->news.limit : published->last[0];
 }
 
 static __always_inline void raise_queue(const struct state_key *key, struct learned *l, __u64 now)

@@ -15,7 +15,7 @@
 #include "controller/values.h"
 
 inline bool operator<(const state_key& a, const state_key& b) {
-  return std::tie(a.netns, a.tuner, a.row) < std::tie(b.netns, b.tuner, b.row);
+  return std::tie(a.netns, a.tuner, a.row, a.device) < std::tie(b.netns, b.tuner, b.row, b.device);
 }
 
 namespace bpftune {
@@ -34,6 +34,7 @@ class FakeState : public TuningState {
     return Ok();
   }
   void Forget(const state_key& key) override { written.erase(key); }
+  void ForgetOwner(const state_key& set) override { owners.erase(set); }
   tuner_control Control(uint16_t tuner) const override {
     const auto entry = controls.find(tuner);
     return entry == controls.end() ? tuner_control{} : entry->second;
