@@ -52,6 +52,10 @@ class NeighTest : public ::testing::TestWithParam<Family> {
 
   static Family family() { return GetParam(); }
   uint64_t Fulls() const { return TableCount(family(), "table_fulls") - fulls_; }
+  static std::string CameDown() {
+    return "^Due to nothing needing the upper half of the neighbour table change " +
+           Tunable(family()) + ".* -> \\(128 512 1024\\)";
+  }
   static bool AreDefault() { return Thresholds(family()) == kDefaults; }
 
  private:
@@ -93,11 +97,8 @@ TEST_P(NeighTest, ComesDownAgainWhenTheNeighboursAreGone) {
     ASSERT_OK(many.SendToEach(kBurst, kPause));
   }
   ASSERT_FALSE(AreDefault());
-  EXPECT_TRUE(EventuallyTrue(AreDefault, 3h)) << Thresholds(family())[2];
-  EXPECT_TRUE(
-      daemon.WaitForLine("^Due to nothing needing the upper half of the neighbour table change " +
-                             Tunable(family()) + ".* -> \\(128 512 1024\\)",
-                         kPatience));
+  EXPECT_TRUE(daemon.WaitForLine(CameDown(), 3h)) << Thresholds(family())[2];
+  EXPECT_TRUE(AreDefault());
   ASSERT_OK(daemon.Stop(kPatience));
 }
 
@@ -118,7 +119,8 @@ TEST_P(NeighTest, ScanEndsAtTheCeilingOfMemoryAndComesBack) {
   const auto raised = Thresholds(family());
   EXPECT_GT(raised[2], 1024);
   EXPECT_LE(raised[2], total_kib / 64);
-  EXPECT_TRUE(EventuallyTrue(AreDefault, 6h)) << Thresholds(family())[2];
+  EXPECT_TRUE(daemon.WaitForLine(CameDown(), 6h)) << Thresholds(family())[2];
+  EXPECT_TRUE(AreDefault());
   ASSERT_OK(daemon.Stop(kPatience));
 }
 
