@@ -2,13 +2,15 @@
 #include "testing/netns_harness/netlink.h"
 
 #include <linux/if_addr.h>
+#include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
+#include <netlink/attr.h>
+#include <netlink/msg.h>
 #include <netlink/netlink.h>
 #include <netlink/route/addr.h>
 #include <netlink/route/link.h>
 #include <netlink/route/link/veth.h>
-#include <netlink/route/neightbl.h>
 #include <netlink/route/nexthop.h>
 #include <netlink/route/route.h>
 #include <sys/ioctl.h>
@@ -37,7 +39,7 @@ using SocketPtr = std::unique_ptr<nl_sock, Put<nl_socket_free>>;
 using LinkPtr = std::unique_ptr<rtnl_link, Put<rtnl_link_put>>;
 using AddressPtr = std::unique_ptr<rtnl_addr, Put<rtnl_addr_put>>;
 using RoutePtr = std::unique_ptr<rtnl_route, Put<rtnl_route_put>>;
-using NeighbourTablePtr = std::unique_ptr<rtnl_neightbl, Put<rtnl_neightbl_put>>;
+using MessagePtr = std::unique_ptr<nl_msg, Put<nlmsg_free>>;
 using NlAddrPtr = std::unique_ptr<nl_addr, Put<nl_addr_put>>;
 
 // libnl has error numbers of its own, so its words go into the message.
@@ -110,20 +112,28 @@ Status SetTransmitQueueLength(const std::string& device, unsigned packets) {
 }
 
 Status AddAddress(const std::string& device, const std::string& address) {
+  return AddAddresses(device, {address});
+}
+
+Status AddAddresses(const std::string& device, const std::vector<std::string>& addresses) {
   auto socket = OpenNetlink();
   if (!socket) return socket.error();
   auto index = IndexOf(device);
   if (!index) return index.error();
-  auto local = ParseAddress(address);
-  if (!local) return local.error();
-  AddressPtr request(rtnl_addr_alloc());
-  rtnl_addr_set_ifindex(request.get(), *index);
-  rtnl_addr_set_local(request.get(), local->get());
-  if (nl_addr_get_family(local->get()) == AF_INET6) {
-    rtnl_addr_set_flags(request.get(), IFA_F_NODAD);
+  for (const std::string& address : addresses) {
+    auto local = ParseAddress(address);
+    if (!local) return local.error();
+    AddressPtr request(rtnl_addr_alloc());
+    rtnl_addr_set_ifindex(request.get(), *index);
+    rtnl_addr_set_local(request.get(), local->get());
+    if (nl_addr_get_family(local->get()) == AF_INET6) {
+      rtnl_addr_set_flags(request.get(), IFA_F_NODAD);
+    }
+    Status added = Outcome(rtnl_addr_add(socket->get(), request.get(), 0),
+                           "adding address '" + address + "' to '" + device + "'");
+    if (!added) return added;
   }
-  return Outcome(rtnl_addr_add(socket->get(), request.get(), 0),
-                 "adding address '" + address + "' to '" + device + "'");
+  return Ok();
 }
 
 Status AddRoute(const std::string& prefix, const std::string& gateway,
@@ -162,13 +172,17 @@ Status AddVethPair(const std::string& device, const std::string& peer_device, pi
 Status SetNeighbourThreshold3(int family, int value) {
   auto socket = OpenNetlink();
   if (!socket) return socket.error();
-  NeighbourTablePtr table(rtnl_neightbl_alloc());
-  NeighbourTablePtr change(rtnl_neightbl_alloc());
-  rtnl_neightbl_set_family(table.get(), family);
-  rtnl_neightbl_set_name(table.get(), family == AF_INET ? "arp_cache" : "ndisc_cache");
-  rtnl_neightbl_set_gc_tresh3(change.get(), value);
-  return Outcome(rtnl_neightbl_change(socket->get(), table.get(), change.get()),
-                 "changing a table of neighbours");
+  // Not rtnl_neightbl_change(), which leaves this threshold out.
+  MessagePtr message(nlmsg_alloc_simple(RTM_SETNEIGHTBL, NLM_F_REPLACE));
+  ndtmsg header = {};
+  header.ndtm_family = static_cast<uint8_t>(family);
+  if (!message || nlmsg_append(message.get(), &header, sizeof header, NLMSG_ALIGNTO) != 0 ||
+      nla_put_string(message.get(), NDTA_NAME, family == AF_INET ? "arp_cache" : "ndisc_cache") !=
+          0 ||
+      nla_put_u32(message.get(), NDTA_THRESH3, value) != 0) {
+    return Error(ENOMEM, "making a netlink message");
+  }
+  return Outcome(nl_send_sync(socket->get(), message.release()), "changing a table of neighbours");
 }
 
 }  // namespace bpftune::testing

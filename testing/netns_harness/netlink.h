@@ -7,6 +7,7 @@
 #include <sys/types.h>
 
 #include <string>
+#include <vector>
 
 #include "controller/result.h"
 
@@ -21,6 +22,7 @@ Status SetTransmitQueueLength(const std::string& device, unsigned packets);
 
 // "10.0.0.1/24" or "fd00::1/64"; IPv6 addresses can be used at once (no duplicate detection).
 Status AddAddress(const std::string& device, const std::string& address);
+Status AddAddresses(const std::string& device, const std::vector<std::string>& addresses);
 
 // A route to `prefix` through the neighbour `gateway`. Its connections use `congestion_control`, a
 // name of at most four characters ("reno", "bbr"); empty: the system's default.

@@ -79,9 +79,7 @@ Result<Neighbourhood> Neighbourhood::Create(Family family, int answering,
                              out.sender_.Run([&] { return WaitUntilRunning(device); })}) {
     if (!step) return step.error();
   }
-  for (int n = 1; n <= answering; ++n) {
-    if (auto there = out.Appear(n); !there) return there.error();
-  }
+  if (auto there = out.Appear(1, answering); !there) return there.error();
   auto from = DatagramSocket(out.sender_, family);
   auto to = DatagramSocket(out.neighbours_, family);
   if (!from || !to) return from ? to.error() : from.error();
@@ -123,9 +121,12 @@ Status Neighbourhood::SendMany(int n, int datagrams) {
   return Ok();
 }
 
-Status Neighbourhood::Appear(int n) {
-  const std::string address = AddressOf(family_, n) + (family_ == Family::kIpv4 ? "/32" : "/128");
-  return neighbours_.Run([&] { return AddAddress(kFarDevice, address); });
+Status Neighbourhood::Appear(int first, int last) {
+  std::vector<std::string> addresses;
+  for (int n = first; n <= last; ++n) {
+    addresses.push_back(AddressOf(family_, n).append(family_ == Family::kIpv4 ? "/32" : "/128"));
+  }
+  return neighbours_.Run([&] { return AddAddresses(kFarDevice, addresses); });
 }
 
 std::string Neighbourhood::QueueTunable() const {

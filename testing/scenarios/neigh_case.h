@@ -25,9 +25,10 @@ class Neighbourhood {
   // Sends each of the first `count` neighbours, there or not, its first datagram: one every
   // `pause`, or as fast as can be.
   Status SendToEach(int count, std::chrono::nanoseconds pause);
-  // Neighbour `n`, from 1 on: many datagrams at once, there or not; and to be there from now on.
+  // Neighbour `n`, from 1 on, there or not: many datagrams at once.
   Status SendMany(int n, int datagrams);
-  Status Appear(int n);
+  // These are there from now on.
+  Status Appear(int first, int last);
   // How many datagrams have arrived so far.
   int Arrived();
 

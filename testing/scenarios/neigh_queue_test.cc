@@ -40,7 +40,7 @@ class NeighQueueTest : public ::testing::TestWithParam<Family> {
   static int ArrivedOfMany(Neighbourhood& many, int neighbour) {
     const int before = many.Arrived();
     EXPECT_OK(many.SendMany(neighbour, kMany));
-    EXPECT_OK(many.Appear(neighbour));
+    EXPECT_OK(many.Appear(neighbour, neighbour));
     EXPECT_TRUE(EventuallyTrue([&] { return many.Arrived() > before; }, kPatience));
     (void)EventuallyTrue([&] { return many.Arrived() - before == kMany; }, 1s);
     return many.Arrived() - before;

@@ -93,7 +93,7 @@ TEST_P(NeighTest, BurstIsMetBeforeTheTableIsFull) {
 TEST_P(NeighTest, ComesDownAgainWhenTheNeighboursAreGone) {
   ASSERT_OK_AND_ASSIGN(Daemon daemon, StartDaemon({}));
   {
-    ASSERT_OK_AND_ASSIGN(Neighbourhood many, Neighbourhood::Create(family(), kBurst));
+    ASSERT_OK_AND_ASSIGN(Neighbourhood many, Neighbourhood::Create(family(), 0));
     ASSERT_OK(many.SendToEach(kBurst, kPause));
   }
   ASSERT_FALSE(AreDefault());
@@ -125,7 +125,7 @@ TEST_P(NeighTest, ScanEndsAtTheCeilingOfMemoryAndComesBack) {
 }
 
 TEST_P(NeighTest, OneThresholdThatTheAdministratorWroteMakesAllThreeTheirs) {
-  ASSERT_OK_AND_ASSIGN(Neighbourhood many, Neighbourhood::Create(family(), kBurst));
+  ASSERT_OK_AND_ASSIGN(Neighbourhood many, Neighbourhood::Create(family(), 0));
   ASSERT_OK_AND_ASSIGN(Daemon daemon, StartDaemon({}));
   SetThreshold(family(), 2, 600);
   ASSERT_TRUE(
@@ -140,7 +140,7 @@ TEST_P(NeighTest, OneThresholdThatTheAdministratorWroteMakesAllThreeTheirs) {
 
 // `ip ntable change` is announced by nothing.
 TEST_P(NeighTest, ThresholdThatWasSetByNetlinkIsFoundAndStands) {
-  ASSERT_OK_AND_ASSIGN(Neighbourhood many, Neighbourhood::Create(family(), kBurst));
+  ASSERT_OK_AND_ASSIGN(Neighbourhood many, Neighbourhood::Create(family(), 0));
   ASSERT_OK_AND_ASSIGN(Daemon daemon, StartDaemon({}));
   ASSERT_OK(many.SendToEach(1000, kPause));
   ASSERT_TRUE(
@@ -159,7 +159,7 @@ TEST_P(NeighTest, ThresholdThatWasSetByNetlinkIsFoundAndStands) {
 }
 
 TEST_P(NeighTest, DryRunSaysWhatItWouldDo) {
-  ASSERT_OK_AND_ASSIGN(Neighbourhood many, Neighbourhood::Create(family(), kBurst));
+  ASSERT_OK_AND_ASSIGN(Neighbourhood many, Neighbourhood::Create(family(), 0));
   ASSERT_OK_AND_ASSIGN(Daemon daemon, StartDaemon({}, {"--dry-run"}));
   ASSERT_OK(many.SendToEach(kBurst, kPause));
   EXPECT_TRUE(daemon.WaitForLine("would change " + Tunable(family()), kPatience));
@@ -168,7 +168,7 @@ TEST_P(NeighTest, DryRunSaysWhatItWouldDo) {
 }
 
 TEST_P(NeighTest, GoesBackOnRollback) {
-  ASSERT_OK_AND_ASSIGN(Neighbourhood many, Neighbourhood::Create(family(), kBurst));
+  ASSERT_OK_AND_ASSIGN(Neighbourhood many, Neighbourhood::Create(family(), 0));
   ASSERT_OK_AND_ASSIGN(Daemon daemon, StartDaemon({}, {"-R"}));
   ASSERT_OK(many.SendToEach(kBurst, kPause));
   ASSERT_TRUE(
