@@ -169,9 +169,7 @@ void Applier::Write(Case& c, uint64_t reclaimed) {
   if (!remembered) return Refuse(c, remembered.error().message(), kJournalAdvice);
   auto written = edges_.actuator->Write(c.place, c.inode(), c.wanted);
   if (!written) {
-    // Nothing of ours has landed; of several files perhaps one has, and could not go back.
-    auto stands = edges_.actuator->Read(c.place, c.inode());
-    Record(Kind::kStands, c, stands ? *stands : c.current);
+    Record(Kind::kStands, c, Landed(c));
     // Denied by the watcher: the administrator came first.
     if (IsOwned(edges_.state->Owner(c.set_key))) {
       edges_.summary->Refused(c.place, "it is the administrator's");
@@ -269,6 +267,18 @@ void Applier::RefuseFailedWrite(const Case& c, const Error& error) {
   Refuse(
       c, error.message(),
       locked ? "Let bpftune write below /proc/sys/net (in a container: mount it read-write)" : "");
+}
+
+// What of a write that has failed is there: nothing, but of several files those that could not go
+// back. What else is there is not ours.
+Values Applier::Landed(const Case& c) {
+  Values out = c.current;
+  if (!IsInSeveralFiles(c.place.name)) return out;
+  const auto stands = edges_.actuator->Read(c.place, c.inode());
+  for (uint32_t i = 0; stands && i < out.count; ++i) {
+    if (stands->number[i] == c.wanted.number[i]) out.number[i] = c.wanted.number[i];
+  }
+  return out;
 }
 
 // What the administrator wrote that replaced what was here: of a tunable in several files each

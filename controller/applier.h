@@ -136,6 +136,7 @@ class Applier {
   void CountRefusal(const Case& c);
   void Refuse(const Case& c, const std::string& reason, const std::string& advice = "");
   void RefuseFailedWrite(const Case& c, const Error& error);
+  Values Landed(const Case& c);
   static std::optional<Values> TheirsHere(const Case& c, const owner& theirs);
   void GiveWay(const Case& c, const Values& back);
   bool Withdraw(const Case& c, const owner& theirs);

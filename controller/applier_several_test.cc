@@ -81,6 +81,19 @@ TEST_F(SeveralFilesTest, AllThatTheAdministratorWritesDuringOurWriteStands) {
   EXPECT_EQ(0, log.Count("Due to"));
 }
 
+// The third file was ours already when the second became theirs: that one is not put down as ours.
+TEST_F(SeveralFilesTest, OneThatIsDeniedLeavesInTheJournalOnlyWhatIsOurs) {
+  At(Instant::kBeforeHook, 1, [this] {
+    actuator.files[place_].number[2] = kAll.number[2];
+    TheyWritePart(1, 65536);
+  });
+  AskForMore();
+  EXPECT_EQ(Three(4096, 65536, 2621440), Stands());
+  const Standing standing = journal.Read().at(place_);
+  EXPECT_EQ(Three(4096, 131072, 2621440), standing.last);
+  EXPECT_FALSE(standing.IsOurs(Stands())) << "an undo would take theirs for ours";
+}
+
 // The first lands before ours, the second after it: that one need not be put back, the first must.
 TEST_F(SeveralFilesTest, WhatLandsBeforeOursStandsBesideWhatLandsAfterIt) {
   actuator.at = [this](Instant instant) {
