@@ -269,18 +269,6 @@ void Applier::RefuseFailedWrite(const Case& c, const Error& error) {
       locked ? "Let bpftune write below /proc/sys/net (in a container: mount it read-write)" : "");
 }
 
-// What of a write that has failed is there: nothing, but of several files those that could not go
-// back. What else is there is not ours.
-Values Applier::Landed(const Case& c) {
-  Values out = c.current;
-  if (!IsInSeveralFiles(c.place.name)) return out;
-  const auto stands = edges_.actuator->Read(c.place, c.inode());
-  for (uint32_t i = 0; stands && i < out.count; ++i) {
-    if (stands->number[i] == c.wanted.number[i]) out.number[i] = c.wanted.number[i];
-  }
-  return out;
-}
-
 // What the administrator wrote that replaced what was here: of a tunable in several files each
 // number for itself. Nothing: it may have been meant for another namespace.
 std::optional<Values> Applier::TheirsHere(const Case& c, const owner& theirs) {

@@ -40,6 +40,18 @@ void Applier::Record(Kind kind, const Case& c, const Values& after) {
   (void)edges_.journal->Append({kind, c.place, c.inode(), c.current, after});
 }
 
+// What of a write that has failed is there: nothing, but of several files those that could not go
+// back. What else is there is not ours.
+Values Applier::Landed(const Case& c) {
+  Values out = c.current;
+  if (!IsInSeveralFiles(c.place.name)) return out;
+  const auto stands = edges_.actuator->Read(c.place, c.inode());
+  for (uint32_t i = 0; stands && i < out.count; ++i) {
+    if (stands->number[i] == c.wanted.number[i]) out.number[i] = c.wanted.number[i];
+  }
+  return out;
+}
+
 void Applier::Resume(const Description& tuner, const state_key& key, const SysctlPlace& place,
                      const Standing& standing) {
   const Tunable& tunable = tuner.tunables[key.row];
