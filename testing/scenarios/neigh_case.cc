@@ -26,7 +26,9 @@ std::string AddressOf(Family family, int n) {
   if (family == Family::kIpv4) {
     out << "10.50." << n / 256 << "." << n % 256;
   } else {
-    out << "fd50::1:" << std::hex << n;
+    // The same last 24 bits: all are asked by one multicast group, and thousands of groups on a
+    // device take minutes.
+    out << "fd50::" << std::hex << n << ":0:1";
   }
   return out.str();
 }
