@@ -13,6 +13,7 @@
 
 #include "controller/event_sources.h"
 #include "controller/kept/instance.h"
+#include "controller/place.h"
 #include "netns/scoped_netns.h"
 
 namespace bpftune {
@@ -111,7 +112,7 @@ void Daemon::Handle(const request& record) {
   const Description& tuner = tuners_.tuners()[*index]->description();
   switch (record.kind) {
     case REQUEST_SET:
-      if (!InScope(record.netns)) return KeepOut(tuner.name, record);
+      if (!InScope(record.netns)) return KeepOut(tuner, record);
       reaper_.Noticed();
       return applier_.Apply(tuner, record);
     case REQUEST_NOTE:
@@ -133,12 +134,11 @@ void Daemon::Handle(const request& record) {
 // Tuners look only where they should; one that does not is refused here.
 bool Daemon::InScope(uint64_t netns) const { return scope_.empty() || scope_.contains(netns); }
 
-void Daemon::KeepOut(const std::string& tuner, const request& record) {
+void Daemon::KeepOut(const Description& tuner, const request& record) {
   const NetnsId netns{record.netns};
-  state_.ClearPending(
-      {.netns = record.netns, .tuner = record.tuner, .row = record.tunable, .reserved = 0});
-  if (!summary_.Refused({netns, tuner}, "outside the namespaces given with --netns")) return;
-  log_->Warning("tuner '" + tuner + "' asked for a change in " + names_.DisplayName(netns) +
+  state_.ClearPending(KeyOf(tuner, record, record.tunable));
+  if (!summary_.Refused({netns, tuner.name}, "outside the namespaces given with --netns")) return;
+  log_->Warning("tuner '" + tuner.name + "' asked for a change in " + names_.DisplayName(netns) +
                 ", which is outside the namespaces given with --netns; refused");
 }
 

@@ -105,7 +105,7 @@ class Daemon {
   static int OnRecord(void* self, void* data, size_t size);
   void Handle(const request& record);
   bool InScope(uint64_t netns) const;
-  void KeepOut(const std::string& tuner, const request& record);
+  void KeepOut(const Description& tuner, const request& record);
   void Consume();
   void Drain();
   void RunDue(uint64_t now_ns);

@@ -124,9 +124,19 @@ Result<Tunable> CheckTunable(const tuner_tunable& row) {
   if (out.on_sockets && (row.values != 0 || row.min != 0 || row.max != 0)) {
     return Error(what + ": set on sockets, so it can have no values and no bounds");
   }
-  if (!out.on_sockets && !IsNetSysctl(out.name)) return Error(what + ": not a sysctl below net.");
+  const bool each_device = IsOfEachDevice(out.name);
+  if (!out.on_sockets && !each_device &&
+      (!IsNetSysctl(out.name) || out.name.find('/') != out.name.npos)) {
+    return Error(what + ": not a sysctl below net.");
+  }
+  if (each_device && (row.values != 1 || !out.per_netns)) {
+    return Error(what + ": devices are in namespaces, and one value of each is possible");
+  }
   if (!out.on_sockets && (row.values < 1 || row.values > TUNER_MAX_VALUES)) {
     return Error(what + ": " + std::to_string(row.values) + " values; 1 to 3 are possible");
+  }
+  if (IsInSeveralFiles(out.name) && FilesOf(out.name).size() != row.values) {
+    return Error(what + ": as many files as values, with one number each, are possible");
   }
   if (row.min < 0 || row.min > row.max) return Error(what + ": bounds that contradict each other");
   return out;
@@ -295,6 +305,9 @@ Status LinkSets(Description* description) {
     if (first->per_netns != tunable.per_netns) {
       return Error("set '" + first->set + "' mixes global and per-namespace tunables");
     }
+    if (IsOfEachDevice(first->name) != IsOfEachDevice(tunable.name)) {
+      return Error("set '" + first->set + "' mixes tunables of devices with others");
+    }
     tunable.set_row = static_cast<uint16_t>(first - tunables.begin());
   }
   return Ok();
@@ -306,17 +319,6 @@ bool IsKnownSlot(std::string_view slot) {
   constexpr std::array<std::string_view, 10> kSlots = {"tunable", "old",  "new",  "netns", "peer",
                                                        "comm",    "arg0", "arg1", "arg2",  "arg3"};
   return std::find(kSlots.begin(), kSlots.end(), slot) != kSlots.end();
-}
-
-bool IsNetSysctl(std::string_view name) {
-  return name.starts_with("net.") && name.find("..") == name.npos && name.back() != '.' &&
-         HasOnly(name, "._-");
-}
-
-std::string SysctlPath(const std::string& name) {
-  std::string path = name;
-  std::replace(path.begin(), path.end(), '.', '/');
-  return path;
 }
 
 Result<Description> ParseDescription(std::span<const std::byte> bytes) {

@@ -354,9 +354,5 @@ TEST(DescriptionTest, ShorterRecordIsFilledUpWithZeros) {
   EXPECT_EQ((std::vector<std::string>{"flows seen", "flows lost"}), parsed->counters);
 }
 
-TEST(SysctlPathTest, IsTheNameWithSlashes) {
-  EXPECT_EQ("net/ipv4/tcp_rmem", SysctlPath("net.ipv4.tcp_rmem"));
-}
-
 }  // namespace
 }  // namespace bpftune

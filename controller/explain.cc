@@ -9,6 +9,8 @@
 #include <iterator>
 #include <sstream>
 
+#include "controller/place.h"
+
 namespace bpftune {
 namespace {
 
@@ -22,7 +24,7 @@ std::string CommText(const request& record) {
 }
 
 std::string DecisionSlot(std::string_view slot, const Decision& decision) {
-  if (slot == "tunable") return decision.tunable->name;
+  if (slot == "tunable") return NameOf(*decision.tunable, *decision.record);
   if (slot == "old") return decision.old_values.Text();
   if (slot == "new") return decision.new_values.Text();
   if (slot == "netns") return decision.netns;
@@ -109,14 +111,15 @@ std::string ReportOf(const Description& description, const std::vector<uint64_t>
 
 std::string OccurredLine(const Decision& decision) {
   return "Scenario '" + decision.scenario->name + "' occurred for tunable '" +
-         decision.tunable->name + "' in " + decision.netns + ". " + decision.scenario->description;
+         NameOf(*decision.tunable, *decision.record) + "' in " + decision.netns + ". " +
+         decision.scenario->description;
 }
 
 std::string ChangeLine(const Decision& decision) {
   return "Due to " + decision.scenario->reason +
-         (decision.is_proposal ? " would change " : " change ") + decision.tunable->name + "(" +
-         decision.tunable->labels + ") from (" + decision.old_values.Text() + ") -> (" +
-         decision.new_values.Text() + ")";
+         (decision.is_proposal ? " would change " : " change ") +
+         NameOf(*decision.tunable, *decision.record) + "(" + decision.tunable->labels + ") from (" +
+         decision.old_values.Text() + ") -> (" + decision.new_values.Text() + ")";
 }
 
 std::vector<std::string> ExplainChange(const Decision& decision) {

@@ -117,6 +117,7 @@ struct netns_ipv6 {
  * an atomic64_t that is zero until somebody asks. See netns.bpf.h. */
 struct net {
 	__u64 net_cookie;
+	struct net_device *loopback_dev;
 	struct list_head list; /* of all; under RCU */
 	struct ns_common ns;
 	struct netns_core core;
@@ -223,6 +224,49 @@ struct tcp_sock___scaling {
 
 struct nsproxy {
 	struct net *net_ns;
+};
+
+/* Of a family: its neighbours, in all namespaces. */
+struct neigh_table {
+	int family;
+	int gc_thresh1;
+	int gc_thresh2;
+	int gc_thresh3;
+	atomic_t gc_entries; /* those that count against gc_thresh3 */
+};
+
+/* data: values of sysctls, 13 of them; from 6.0 on 14 (211da42eaa45). */
+struct neigh_parms {
+	struct neigh_table *tbl;
+	int data[13];
+};
+
+struct in_device {
+	struct neigh_parms *arp_parms;
+};
+
+struct inet6_dev {
+	struct neigh_parms *nd_parms;
+};
+
+struct net_device {
+	char name[16];
+	struct in_device *ip_ptr;
+	struct inet6_dev *ip6_ptr;
+	possible_net_t nd_net;
+};
+
+struct sk_buff_head {
+	__u32 qlen;
+};
+
+struct neighbour {
+	struct neigh_table *tbl;
+	struct neigh_parms *parms;
+	unsigned int arp_queue_len_bytes;
+	struct sk_buff_head arp_queue; /* what waits for the address */
+	__u8 nud_state;
+	struct net_device *dev;
 };
 
 #ifdef __TARGET_ARCH_x86
@@ -376,6 +420,10 @@ enum {
 	SO_RCVLOWAT = 18,
 	/* tcp_sock.chrono_type, include/net/tcp.h */
 	TCP_CHRONO_BUSY = 1,
+	/* neighbour.nud_state, include/uapi/linux/neighbour.h; VALID: with an
+	 * address, include/net/neighbour.h */
+	NUD_INCOMPLETE = 0x01,
+	NUD_VALID = 0xde,
 	/* sk_userlocks, include/net/sock.h */
 	SOCK_SNDBUF_LOCK = 1,
 	SOCK_RCVBUF_LOCK = 2,

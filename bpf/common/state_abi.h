@@ -9,7 +9,7 @@
  * A user-space update replaces a whole hash value. That is why every map has
  * exactly one writer, named beside it.
  */
-#include "bpf/common/tuner_abi.h"
+#include "bpf/common/request_abi.h"
 
 #define MAP_REQUESTS "tuner_requests"
 #define MAP_OWNERS "tuner_owners"
@@ -38,8 +38,33 @@ struct state_key {
 	__u64 netns; /* 0: global */
 	__u16 tuner;
 	__u16 row;
-	__u32 reserved;
+	union {
+		__u32 reserved; /* 0: not of a device */
+		__u32 device;	/* device_id() of its name */
+	};
 };
+
+/* A network device by its name, as sysctls have it: FNV-1a (Fowler, Noll, Vo;
+ * draft-eastlake-fnv) of 32 bits, which is not 0 for any. Two names that share
+ * an id in one namespace share what is remembered: the applier would take the
+ * value of one for a foreign write to the other, and leave it alone. */
+#define DEVICE_ID_START 2166136261U
+#define DEVICE_NAME_LEN 16
+static inline __u32 device_id_add(__u32 id, char c)
+{
+	__u8 byte = c;
+
+	return (id ^ byte) * 16777619U;
+}
+
+static inline __u32 device_id(const char *name)
+{
+	__u32 id = DEVICE_ID_START;
+
+	for (int i = 0; i < DEVICE_NAME_LEN && name[i]; i++)
+		id = device_id_add(id, name[i]);
+	return id ? id : 1;
+}
 
 /*
  * tuner_owners: {namespace, set} -> who owns it. Writer: BPF (the sysctl
@@ -59,7 +84,9 @@ struct owner {
 	__u16 reserved;
 	__u32 pid;
 	__u32 reserved2;
-	__s64 values[TUNER_MAX_VALUES]; /* what the administrator wrote last */
+	/* What the administrator wrote last; of a tunable in several files, to
+	 * each, or VALUE_UNSAID. */
+	__s64 values[TUNER_MAX_VALUES];
 	/* ... and before that, in case the kernel refuses the last. */
 	__s64 previous[TUNER_MAX_VALUES];
 	/* What the file held when it became the administrator's: tells whether
@@ -74,13 +101,50 @@ struct watched_key {
 	char name[WATCHED_NAME_LEN];
 };
 
+/*
+ * Of a tunable that each device has, "net/ipv4/neigh/DEVICE/unres_qlen_bytes",
+ * there is one entry: under "*" and, from byte 4 on, what the parts before and
+ * behind the device make, since programs before 5.12 cannot build a name. All
+ * such sysctls have the device last but one.
+ */
+struct watched_path {
+	__u32 before;	 /* device_id_add() of all parts before the device */
+	__u32 device;	 /* ... of the device: its device_id() */
+	__u32 last;	 /* ... of the last part */
+	__u32 device_at; /* where the device begins in the name */
+	__u32 last_at;	 /* likewise the last part */
+};
+
+/* One more character of a sysctl's name as the kernel gives it. */
+static inline void watched_path_add(struct watched_path *path, char c, __u32 at)
+{
+	if (c != '/') {
+		path->last = device_id_add(path->last, c);
+		return;
+	}
+	path->before = device_id_add(path->before * 31 + path->device, c);
+	path->device = path->last;
+	path->device_at = path->last_at;
+	path->last = DEVICE_ID_START;
+	path->last_at = at + 1;
+}
+
+static inline void watched_path_key(const struct watched_path *path, struct watched_key *key)
+{
+	__builtin_memset(key, 0, sizeof(*key));
+	key->name[0] = '*';
+	__builtin_memcpy(key->name + 4, &path->before, sizeof(path->before));
+	__builtin_memcpy(key->name + 8, &path->last, sizeof(path->last));
+}
+
 struct watched {
 	__u16 tuner;
 	__u16 row;     /* the tunable */
 	__u16 set_row; /* first tunable of its set */
-	__u16 values;
-	__u32 flags; /* TUNABLE_PER_NETNS */
-	__u32 reserved;
+	__u16 values;  /* of the tunable */
+	__u32 flags;   /* TUNABLE_PER_NETNS */
+	__u16 parts;   /* files it is in: 1, or as many as it has values */
+	__u16 part;    /* which of them this is */
 };
 
 /*

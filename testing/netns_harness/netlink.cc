@@ -3,8 +3,10 @@
 
 #include <linux/if_addr.h>
 #include <linux/if_link.h>
+#include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
+#include <netlink/attr.h>
 #include <netlink/msg.h>
 #include <netlink/netlink.h>
 #include <netlink/route/addr.h>
@@ -127,20 +129,28 @@ Status SetMostSegments(const std::string& device, uint32_t segments) {
 }
 
 Status AddAddress(const std::string& device, const std::string& address) {
+  return AddAddresses(device, {address});
+}
+
+Status AddAddresses(const std::string& device, const std::vector<std::string>& addresses) {
   auto socket = OpenNetlink();
   if (!socket) return socket.error();
   auto index = IndexOf(device);
   if (!index) return index.error();
-  auto local = ParseAddress(address);
-  if (!local) return local.error();
-  AddressPtr request(rtnl_addr_alloc());
-  rtnl_addr_set_ifindex(request.get(), *index);
-  rtnl_addr_set_local(request.get(), local->get());
-  if (nl_addr_get_family(local->get()) == AF_INET6) {
-    rtnl_addr_set_flags(request.get(), IFA_F_NODAD);
+  for (const std::string& address : addresses) {
+    auto local = ParseAddress(address);
+    if (!local) return local.error();
+    AddressPtr request(rtnl_addr_alloc());
+    rtnl_addr_set_ifindex(request.get(), *index);
+    rtnl_addr_set_local(request.get(), local->get());
+    if (nl_addr_get_family(local->get()) == AF_INET6) {
+      rtnl_addr_set_flags(request.get(), IFA_F_NODAD);
+    }
+    Status added = Outcome(rtnl_addr_add(socket->get(), request.get(), 0),
+                           "adding address '" + address + "' to '" + device + "'");
+    if (!added) return added;
   }
-  return Outcome(rtnl_addr_add(socket->get(), request.get(), 0),
-                 "adding address '" + address + "' to '" + device + "'");
+  return Ok();
 }
 
 Status AddRoute(const std::string& prefix, const std::string& gateway,
@@ -174,6 +184,22 @@ Status AddVethPair(const std::string& device, const std::string& peer_device, pi
   if (!socket) return socket.error();
   return Outcome(rtnl_link_veth_add(socket->get(), device.c_str(), peer_device.c_str(), peer_pid),
                  "adding the veth pair '" + device + "'");
+}
+
+Status SetNeighbourThreshold3(int family, int value) {
+  auto socket = OpenNetlink();
+  if (!socket) return socket.error();
+  // Not rtnl_neightbl_change(), which leaves this threshold out.
+  MessagePtr message(nlmsg_alloc_simple(RTM_SETNEIGHTBL, NLM_F_REPLACE));
+  ndtmsg header = {};
+  header.ndtm_family = static_cast<uint8_t>(family);
+  if (!message || nlmsg_append(message.get(), &header, sizeof header, NLMSG_ALIGNTO) != 0 ||
+      nla_put_string(message.get(), NDTA_NAME, family == AF_INET ? "arp_cache" : "ndisc_cache") !=
+          0 ||
+      nla_put_u32(message.get(), NDTA_THRESH3, value) != 0) {
+    return Error(ENOMEM, "making a netlink message");
+  }
+  return Outcome(nl_send_sync(socket->get(), message.release()), "changing a table of neighbours");
 }
 
 }  // namespace bpftune::testing

@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "controller/result.h"
 
@@ -26,6 +27,7 @@ Status SetMostSegments(const std::string& device, uint32_t segments);
 
 // "10.0.0.1/24" or "fd00::1/64"; IPv6 addresses can be used at once (no duplicate detection).
 Status AddAddress(const std::string& device, const std::string& address);
+Status AddAddresses(const std::string& device, const std::vector<std::string>& addresses);
 
 // A route to `prefix` through the neighbour `gateway`. Its connections use `congestion_control`, a
 // name of at most four characters ("reno", "bbr"); empty: the system's default.
@@ -34,5 +36,8 @@ Status AddRoute(const std::string& prefix, const std::string& gateway,
 
 // A veth pair with one end here and one in the namespace of process `peer_pid`; both down.
 Status AddVethPair(const std::string& device, const std::string& peer_device, pid_t peer_pid);
+
+// What `ip ntable change name arp_cache thresh3 N` does (AF_INET6: ndisc_cache).
+Status SetNeighbourThreshold3(int family, int value);
 
 }  // namespace bpftune::testing

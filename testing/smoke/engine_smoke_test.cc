@@ -64,6 +64,10 @@ TEST_F(EngineSmokeTest, SaysWhatThisKernelSupports) {
   EXPECT_EQ(daemon.CountLines("^ip_frag +look +look__reassemblies"), 1U);
   EXPECT_EQ(daemon.CountLines("^ip_frag +inside +inside__once"), 1U);
   EXPECT_EQ(daemon.CountLines("^net_buffer +look +look__softnet"), 1U);
+  EXPECT_EQ(daemon.CountLines("^neigh +create +create__tp_btf"), 1U);
+  EXPECT_EQ(daemon.CountLines("^neigh +wait +wait__tp_btf"), 1U);
+  EXPECT_EQ(daemon.CountLines("^neigh +found +found__tp_btf"), 1U);
+  EXPECT_EQ(daemon.CountLines("^neigh +tables +tables__neighbours"), 1U);
   // So that the log of the matrix shows what each kernel has.
   for (const std::string& line : exit.lines) std::printf("    %s\n", line.c_str());
 }
