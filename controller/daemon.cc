@@ -50,6 +50,7 @@ Daemon::Daemon(const Options& options, LogSink* log, NetnsId home, Holdings hold
       applier_(MakeEdges(), ChangeLimits(options.changes_per_minute)),
       overrides_(MakeEdges()),
       reaper_({.alive = maps_.fd(MAP_ALIVE),
+               .namespaces = maps_.fd(MAP_NAMESPACES),
                .state_maps = [this] { return StateMaps(); },
                .walk = [this] { return tuners_.Walk(MAP_ALIVE); }}) {
   if (!journal_) return;
@@ -84,8 +85,9 @@ std::vector<int> Daemon::StateMaps() const {
   return out;
 }
 
-void Daemon::Reap(uint64_t now_ns) {
-  const auto forgotten = reaper_.RunIfDue(now_ns);
+void Daemon::Reap(uint64_t now_ns) { Reaped(reaper_.RunIfDue(now_ns)); }
+
+void Daemon::Reaped(const Result<size_t>& forgotten) {
   if (!forgotten) return log_->Debug("forgetting namespaces: " + forgotten.error().message());
   if (*forgotten == 0) return;
   log_->Debug("forgot " + std::to_string(*forgotten) + " entries of namespaces that are gone");
@@ -268,6 +270,7 @@ Status Daemon::Run() {
       signalfd_siginfo info;
       if (read(signals_.get(), &info, sizeof(info)) != sizeof(info)) continue;
       Drain();
+      Reaped(reaper_.Run());  // for the summary
       if (info.ssi_signo != SIGUSR1) return Ok();
       for (const std::string& line : SummaryLines()) log_->Notice(line);
     }
@@ -282,6 +285,11 @@ Status Daemon::Run() {
 
 std::vector<std::string> Daemon::SummaryLines() const {
   std::vector<std::string> out = summary_.Lines();
+  if (const auto& seen = reaper_.counts()) {
+    out.push_back("Summary: " + std::to_string(seen->appeared) + " network namespaces appeared, " +
+                  std::to_string(seen->disappeared) + " disappeared, " + std::to_string(seen->now) +
+                  " are there now");
+  }
   for (const auto& tuner : tuners_.tuners()) {
     const std::vector<uint64_t> counts = tuner->Counts();
     const std::string report = ReportOf(tuner->description(), counts);

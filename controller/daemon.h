@@ -113,6 +113,7 @@ class Daemon {
   Status RunVisit(const Visit& visit);
   std::vector<int> StateMaps() const;
   void Reap(uint64_t now_ns);
+  void Reaped(const Result<size_t>& forgotten);
   Status PlanFirstVisits(uint64_t now_ns);
   void RunFirstVisit(uint64_t now_ns);
   uint64_t NextDue() const;

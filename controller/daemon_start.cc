@@ -164,8 +164,7 @@ void Daemon::Inherit() {
   for (const std::string& line : pins_.TakeNews()) log_->Notice(line);
   const auto stays = [this](const state_key& key) { return pins_.IsNumber(key.tuner); };
   for (const char* map : {MAP_OWNERS, MAP_PUBLISHED}) DropEntries(maps_.fd(map), stays);
-  const auto reaped = reaper_.Run();
-  if (!reaped) log_->Debug("forgetting namespaces: " + reaped.error().message());
+  Reaped(reaper_.Run());
   Resume();
   const std::vector<state_key> published = StateKeys(maps_.fd(MAP_PUBLISHED));
   for (const auto& tuner : tuners_.tuners()) {

@@ -33,6 +33,7 @@ SHARED_HASH(tuner_pending, struct state_key, struct pending, STATE_MAX_ENTRIES);
 SHARED_HASH(tuner_orders, struct state_key, struct order, STATE_MAX_ENTRIES);
 SHARED_HASH(tuner_watched, struct watched_key, struct watched, WATCHED_MAX_ENTRIES);
 SHARED_HASH(tuner_scope, __u64, __u8, SCOPE_MAX_ENTRIES);
+SHARED_HASH(tuner_namespaces, struct state_key, struct netns_seen, NAMESPACES_MAX_ENTRIES);
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);

@@ -24,12 +24,14 @@
 #define MAP_ACTIVE "tuner_active"
 #define MAP_CONTROL "tuner_control"
 #define MAP_ALIVE "tuner_alive"
+#define MAP_NAMESPACES "tuner_namespaces"
 
 #define REQUESTS_BYTES (64 * 1024)
 /* (namespace, tunable) pairs that can be tuned at once. */
 #define STATE_MAX_ENTRIES 4096
 #define WATCHED_MAX_ENTRIES 256
 #define SCOPE_MAX_ENTRIES 256
+#define NAMESPACES_MAX_ENTRIES 8192
 #define TUNERS_MAX 64
 
 /* Key of everything that belongs to one tunable, or one feature set of
@@ -296,6 +298,17 @@ static inline struct alive_place alive_place_of(__u64 id)
 	return out;
 }
 
+/*
+ * tuner_namespaces: {namespace} (tuner and row 0) -> since when it is known.
+ * Inserted (BPF_NOEXIST) by whatever program meets a namespace first: one that
+ * is told of it, one that has a request from it, or the walk of tuner_alive.
+ * The controller deletes those that are gone. Where it is full, further ones
+ * are not counted; they are tuned all the same.
+ */
+struct netns_seen {
+	__u64 first_ns;
+};
+
 ABI_ASSERT(sizeof(struct state_key) == 16);
 ABI_ASSERT(sizeof(struct owner) == 112);
 ABI_ASSERT(sizeof(struct watched) == 16);
@@ -308,3 +321,4 @@ ABI_ASSERT(sizeof(struct score) == 16);
 ABI_ASSERT(sizeof(struct active_strategy) == 16);
 ABI_ASSERT(sizeof(struct tuner_control) == 8);
 ABI_ASSERT(sizeof(struct alive) == 8 + ALIVE_BITS / 8);
+ABI_ASSERT(sizeof(struct netns_seen) == 8);
