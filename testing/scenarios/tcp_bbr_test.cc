@@ -26,7 +26,7 @@ constexpr LinkParameters kLossy = {.rate_mbit = 100, .delay_ms = 20, .loss_perce
 constexpr double kLeastOfFairShare = 0.3;
 constexpr int kLearnedFrom = 6;
 constexpr double kSettleSeconds = 5;
-constexpr double kMeasuredSeconds = 20;
+constexpr double kMeasuredSeconds = 12;
 
 bool IsThere(const Daemon& daemon) { return daemon.CountLines("not loaded: .*tcp_bbr") == 0; }
 
@@ -47,7 +47,7 @@ double MbitOf(const std::vector<BulkFlow>& flows) {
 // learn from; some later ones keep the default, for comparison, and are not taken.
 Result<std::vector<BulkFlow>> SwitchedFlows(const LossyPath& path, int count) {
   for (int i = 0; i < kLearnedFrom; ++i) {
-    auto flow = StartFlow(path, {.congestion_control = "", .total_bytes = 3'000'000});
+    auto flow = StartFlow(path, {.congestion_control = "", .total_bytes = 1'000'000});
     if (!flow) return flow.error();
     if (auto done = flow->WaitForCompletion(60s); !done) return done.error();
   }
