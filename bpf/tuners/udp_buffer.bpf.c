@@ -72,7 +72,8 @@ static __always_inline __u64 usual_limit(__u16 row)
 
 static __always_inline void see_request(struct bpf_sock *sk, __u32 side, __u32 asked)
 {
-	__u64 limit = usual_limit(side == SIDE_RECEIVE ? TUNABLE_RMEM_MAX : TUNABLE_WMEM_MAX);
+	__u16 row = side == SIDE_RECEIVE ? TUNABLE_RMEM_MAX : TUNABLE_WMEM_MAX;
+	__u64 limit = usual_limit(row);
 	bool is_more = asked > limit && asked <= SIZE_MOST;
 	/* From the task: on 5.10 this program type has no helpers for it. */
 	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
@@ -98,7 +99,8 @@ static __always_inline void see_request(struct bpf_sock *sk, __u32 side, __u32 a
 		most_asker.pid = asker->pid;
 		__builtin_memcpy(most_asker.comm, asker->comm, sizeof(most_asker.comm));
 	}
-	tell_news();
+	if (asked > sample_value(row)) /* else it is noted in time as a need */
+		tell_news();
 }
 
 /*
