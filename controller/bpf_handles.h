@@ -44,9 +44,8 @@ Result<BpfObjectPtr> OpenObject(const std::string& path);
 Status SetRodata(bpf_object* object, const std::string& variable, const void* value, size_t size);
 
 // Runs an iterator to its end. What it writes is thrown away, or its first few hundred bytes are
-// appended to `written`. EINTR is not an end. Returned is the
-// descriptor of what has run: to close it takes longer than to apply what was decided, so the
-// caller may do that first.
+// appended to `written`. EINTR is not an end. Returned is the descriptor of what has run: to close
+// it takes longer than to apply what was decided, so the caller may do that first.
 Result<UniqueFd> RunIterator(const bpf_link* link, std::string* written = nullptr);
 
 }  // namespace bpftune
