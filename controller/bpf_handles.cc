@@ -60,15 +60,18 @@ Status SetRodata(bpf_object* object, const std::string& variable, const void* va
   return Ok();
 }
 
-Result<UniqueFd> RunIterator(const bpf_link* link) {
+Result<UniqueFd> RunIterator(const bpf_link* link, std::string* written) {
+  constexpr size_t kMost = 256;
   UniqueFd fd(bpf_iter_create(bpf_link__fd(link)));
   if (!fd) return Error::FromErrno("starting an iterator");
-  char output[256];
+  char output[kMost];
   for (;;) {
     const ssize_t length = read(fd.get(), output, sizeof(output));
     if (length == 0) return fd;
     if (length < 0 && errno != EINTR && errno != EAGAIN)
       return Error::FromErrno("running an iterator");
+    if (length > 0 && written && written->size() < kMost)
+      written->append(output, static_cast<size_t>(length));
   }
 }
 

@@ -184,7 +184,7 @@ Result<Hook> CheckHook(const tuner_hook& row) {
            .period_ms = row.period_ms};
   const std::string& what = texts.what();
   if (!texts.status()) return texts.status().error();
-  if (row.kind < HOOK_EVENT || row.kind > HOOK_VISIT) {
+  if (row.kind < HOOK_EVENT || row.kind > HOOK_CHECK) {
     return Error(what + ": unknown kind " + std::to_string(row.kind));
   }
   out.kind = static_cast<tuner_hook_kind>(row.kind);

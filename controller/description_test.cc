@@ -134,6 +134,14 @@ TEST(DescriptionTest, VisitMayAskToRunAtStart) {
   EXPECT_TRUE(parsed->hooks[1].at_start);
 }
 
+TEST(DescriptionTest, HookMayFindOutWhetherThereIsAnythingToTune) {
+  Section s = GoodSection();
+  s.hooks[0].kind = HOOK_CHECK;
+  const auto parsed = Parse(s);
+  ASSERT_TRUE(parsed) << parsed.error().message();
+  EXPECT_EQ(HOOK_CHECK, parsed->hooks[0].kind);
+}
+
 TEST(DescriptionTest, MemoryOfTheMachineMayBeSampled) {
   Section s = GoodSection();
   std::strcpy(s.samples[1].source, "/proc/meminfo");
@@ -271,7 +279,7 @@ INSTANTIATE_TEST_SUITE_P(
         Damage{"empty counter", [](Section* s) { s->counters[0].text[0] = 0; }, "counter: no text"},
         Damage{"no kind of hook", [](Section* s) { s->hooks[0].kind = 0; },
                "hook 'watch': unknown kind 0"},
-        Damage{"unknown kind of hook", [](Section* s) { s->hooks[0].kind = 5; }, "unknown kind 5"},
+        Damage{"unknown kind of hook", [](Section* s) { s->hooks[0].kind = 6; }, "unknown kind 6"},
         Damage{"unknown flag of a hook", [](Section* s) { s->hooks[0].flags = 4; },
                "hook 'watch': unknown flags"},
         Damage{"event at start", [](Section* s) { s->hooks[0].flags = HOOK_AT_START; },

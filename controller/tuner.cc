@@ -295,10 +295,24 @@ Result<Tuner> Tuner::Load(const ObjectFile& file, Description description, uint1
     break;
   }
   tuner.states_ = search.states();
+  if (auto checked = tuner.RunChecks(); !checked) return checked.error();
+  if (!tuner.stands_down_.empty()) return tuner;
   auto complete = CheckRequired(tuner.description_, tuner.states_);
   if (!complete) return complete.error();
   tuner.kept_.Keep(tuner.object_.get(), pins);
   return tuner;
+}
+
+// Before anything is asked of the other hooks: where there is nothing to do, they need not work.
+Status Tuner::RunChecks() {
+  for (size_t row = 0; row < states_.size(); ++row) {
+    if (states_[row].hook.kind != HOOK_CHECK || !links_[row]) continue;
+    auto ran = RunIterator(links_[row].get(), &stands_down_);
+    if (!ran) return ran.error().Within(description_.name + ", " + states_[row].program);
+  }
+  std::ranges::replace_if(
+      stands_down_, [](char c) { return c < ' ' || c > '~'; }, '?');
+  return Ok();
 }
 
 void Tuner::LookForModules(ModuleUse use) {

@@ -61,6 +61,10 @@ class Tuner {
   static Result<Tuner> Load(const ObjectFile& file, Description description, uint16_t id,
                             const SharedMaps& maps, Pins* pins, const TunerFacts& facts);
 
+  // Why there is nothing for it to do on this kernel, in its own words (HOOK_CHECK). Then it is to
+  // be let go; that is no fault. Empty: there is something to do.
+  const std::string& stands_down() const { return stands_down_; }
+
   uint16_t id() const { return id_; }
   const Description& description() const { return description_; }
   const std::vector<HookState>& hooks() const { return states_; }
@@ -97,6 +101,7 @@ class Tuner {
       : id_(id), description_(std::move(description)), cgroup_fd_(cgroup_fd) {}
 
   Result<UniqueFd> RunFirst(tuner_hook_kind kind) const;
+  Status RunChecks();
 
   uint16_t id_;
   Description description_;
@@ -106,6 +111,7 @@ class Tuner {
   BpfObjectPtr object_;
   std::vector<HookState> states_;
   std::vector<ModuleState> modules_;
+  std::string stands_down_;
   std::vector<Attachment> links_;  // beside states_; destroyed before the object
 };
 

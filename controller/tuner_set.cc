@@ -95,7 +95,7 @@ Result<TunerSet> TunerSet::Load(const std::string& directory, const SharedMaps& 
   TunerSet set;
   for (const std::string& path : *paths) {
     const auto file = ReadObject(path);
-    const Status added = file ? set.Add(*file, maps, pins, facts) : file.error();
+    const auto added = file ? set.Add(*file, maps, pins, facts) : file.error();
     if (!added) set.lost_.push_back({path, added.error().message()});
   }
   const auto watcher = std::find_if(set.tuners_.begin(), set.tuners_.end(), CarriesOutOrders);
@@ -148,21 +148,25 @@ void TunerSet::Remove(size_t index, const SharedMaps& maps) {
   }
 }
 
-Status TunerSet::Add(const ObjectFile& file, const SharedMaps& maps, Pins* pins,
-                     const TunerFacts& facts) {
+Result<Tuner*> TunerSet::Add(const ObjectFile& file, const SharedMaps& maps, Pins* pins,
+                             const TunerFacts& facts) {
   auto description = Tuner::Describe(file);
   if (!description) return description.error();
   for (const Hook& hook : description->hooks) {
     programs_.insert(hook.programs.begin(), hook.programs.end());
   }
-  if (auto alone = CheckAlone(*description); !alone) return alone;
+  if (auto alone = CheckAlone(*description); !alone) return alone.error();
   const auto number = pins->NumberOf(description->name, RowsOf(*description));
   if (!number) return number.error();
   auto tuner = Tuner::Load(file, std::move(*description), *number, maps, pins, facts);
   if (!tuner) return tuner.error();
-  if (auto watched = Watch(*tuner, maps); !watched) return watched;
+  if (!tuner->stands_down().empty()) {
+    stood_down_[tuner->description().name] = tuner->stands_down();
+    return nullptr;
+  }
+  if (auto watched = Watch(*tuner, maps); !watched) return watched.error();
   tuners_.push_back(std::make_unique<Tuner>(std::move(*tuner)));
-  return Ok();
+  return tuners_.back().get();
 }
 
 // A tunable has one tuner: two would undo each other's work. And a name has one: what is kept of

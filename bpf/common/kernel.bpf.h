@@ -109,7 +109,28 @@ struct netns_ipv4 {
 	__u8 sysctl_tcp_syncookies; /* an int before 5.13: read as a field */
 };
 
+struct percpu_counter {
+	__s64 count; /* without what is still on single CPUs */
+};
+
+struct dst_ops {
+	unsigned int gc_thresh;
+	struct percpu_counter pcpuc_entries;
+};
+
+/* gc() returned whether the limit was reached, until there was none any more:
+ * 6.3 (af6d10345ca7), and later versions of 4.19 to 6.1, which have that too. */
+struct dst_ops___limited {
+	int (*gc)(struct dst_ops *ops);
+};
+
+struct netns_sysctl_ipv6 {
+	int ip6_rt_max_size;
+};
+
 struct netns_ipv6 {
+	struct netns_sysctl_ipv6 sysctl;
+	struct dst_ops ip6_dst_ops;
 	struct fqdir *fqdir;
 };
 
@@ -284,8 +305,12 @@ struct task_struct {
 	struct nsproxy *nsproxy;
 };
 
-struct bpf_iter_meta;
+struct seq_file;
 struct bpf_map;
+
+struct bpf_iter_meta {
+	struct seq_file *seq;
+};
 
 struct bpf_iter__bpf_sk_storage_map {
 	struct bpf_iter_meta *meta;

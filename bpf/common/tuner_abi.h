@@ -22,7 +22,7 @@
 #define TUNER_SECTION ".rodata.tuner"
 #define TUNER_MAGIC 0x52454e5554465042ULL /* "BPFTUNER" */
 #define TUNER_ABI_MAJOR 1
-#define TUNER_ABI_MINOR 3 /* 1: strategies; 2: modules, reports; 3: samples of a visit, tables */
+#define TUNER_ABI_MINOR 3 /* 1: strategies; 2: modules, reports; 3: samples of a visit, checks */
 
 /* The most records of a kind that one tuner may have. */
 #define TUNER_MAX_TUNABLES 16
@@ -128,6 +128,9 @@ enum tuner_hook_kind {
 	HOOK_PULSE = 2,	   /* run at the tuner's beat (state_abi.h) */
 	HOOK_PERIODIC = 3, /* run every period_ms */
 	HOOK_VISIT = 4,	   /* run inside a namespace when the tuner asks */
+	/* An iterator, run once after load. What it writes (STAND_DOWN) is why
+	 * there is nothing to tune on this kernel: the tuner stands down. */
+	HOOK_CHECK = 5,
 };
 
 /* tuner_hook.flags */

@@ -179,6 +179,14 @@ Status AddRoute(const std::string& prefix, const std::string& gateway,
                  "adding a route to '" + prefix + "' through '" + gateway + "'");
 }
 
+Status DeleteLink(const std::string& device) {
+  auto socket = OpenNetlink();
+  if (!socket) return socket.error();
+  LinkPtr link(rtnl_link_alloc());
+  rtnl_link_set_name(link.get(), device.c_str());
+  return Outcome(rtnl_link_delete(socket->get(), link.get()), "deleting '" + device + "'");
+}
+
 Status AddVethPair(const std::string& device, const std::string& peer_device, pid_t peer_pid) {
   auto socket = OpenNetlink();
   if (!socket) return socket.error();

@@ -34,6 +34,9 @@ Status AddAddresses(const std::string& device, const std::vector<std::string>& a
 Status AddRoute(const std::string& prefix, const std::string& gateway,
                 const std::string& congestion_control = "");
 
+// With all its addresses and routes, and the other end of a veth pair.
+Status DeleteLink(const std::string& device);
+
 // A veth pair with one end here and one in the namespace of process `peer_pid`; both down.
 Status AddVethPair(const std::string& device, const std::string& peer_device, pid_t peer_pid);
 

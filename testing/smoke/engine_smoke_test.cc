@@ -49,6 +49,9 @@ TEST_F(EngineSmokeTest, SaysWhatThisKernelSupports) {
   // Without these nothing is tuned, on any kernel.
   EXPECT_EQ(daemon.CountLines("^sysctl +watch +watch__cgroup"), 1U);
   EXPECT_EQ(daemon.CountLines("^sysctl +orders +orders__tuner_orders"), 1U);
+  EXPECT_EQ(daemon.CountLines("^netns +walk +walk__tuner_alive"), 1U);
+  EXPECT_EQ(daemon.CountLines("^netns +exec +exec__tp_btf"), 1U);
+  EXPECT_EQ(daemon.CountLines("^route +(walk +walk__counts|- +stands down: )"), 1U);
   EXPECT_EQ(daemon.CountLines("^tcp_buffer +flow +flow__sockops"), 1U);
   EXPECT_EQ(daemon.CountLines("^tcp_buffer +sweep +sweep__flows"), 1U);
   EXPECT_EQ(daemon.CountLines("^tcp_conn +conn +conn__sockops"), 1U);
