@@ -21,7 +21,9 @@
  * connection there is given, as it is established, what has served that host
  * best, by a bandit (bpf/common/pure/bandit.h) that learns from what
  * connections deliver, how much they lose, and what queue they keep. One in
- * twenty keeps the default; where those do better, the host goes back.
+ * twenty keeps the default; where those do better, the host goes back. Where bbr
+ * is known to do worse than the default, because the losses follow the rate, a
+ * connection is not switched in mid-flight either.
  *
  * Whose choice it is (tcp_conn_choice.bpf.h). Only a socket that still has the
  * default of its namespace, by nobody's choice, is touched. What an
@@ -161,6 +163,12 @@ static __always_inline void rescue(struct bpf_sock_ops *ctx, struct tcp_sock *tp
 	if (!host)
 		return;
 	count_host(host, now);
+	if (bandit_is_worse(&host->bandit, ARM_BBR, now)) {
+		count(COUNT_WORSE);
+		__builtin_memset(&conn->loss, 0, sizeof(conn->loss));
+		conn->settled = 0; /* judged anew: what is known may change */
+		return;
+	}
 	if (!may_act()) {
 		count(COUNT_OBSERVED);
 		note_loss(tp, host, SCENARIO_LOSS_OBSERVED, &conn->loss, now);
