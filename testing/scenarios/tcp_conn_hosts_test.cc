@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note
 //
 // What is learned of a host serves the next connections to it, and no others: two hosts behind one
-// gateway, a path where bbr does worse, the next daemon.
+// gateway, and the next daemon.
 
 #include <gtest/gtest.h>
 
 #include <chrono>
 #include <cstdio>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "testing/netns_harness/expect.h"
@@ -66,33 +65,10 @@ TEST_F(Hosts, BehindOneGatewayGetEachTheirOwn) {
   std::printf("of 20 connections each, with bbr: %d over loss, %d without\n", lossy_bbr, clean_bbr);
   EXPECT_GE(lossy_bbr, 13) << "all but explorations and the control group";
   EXPECT_EQ(clean_bbr, 0);
+  EXPECT_GE(CountOf(daemon, "of these, connections given what is best for their host"), 10U)
+      << "of those with bbr, once two have been learned from";
   EXPECT_EQ(CountOf(daemon, "hosts to which a path loses segments"), 1U);
   EXPECT_EQ(daemon.CountLines("due to loss events for " + lossy.b().ipv4), 1U);
-}
-
-// The queue holds a tenth of a round trip: it is full before round trips show it, and several
-// connections that go by their delivery rate keep it so. Their losses look like noise; what they
-// achieve does not.
-TEST_F(Hosts, BehindAQueueTooShortToBeSeenKeepTheDefault) {
-  constexpr int kAtOnce = 4;
-  constexpr int kMostRounds = 20;
-  ASSERT_OK_AND_ASSIGN(LossyPath path,
-                       LossyPath::Create({.rate_mbit = 100, .delay_ms = 20, .queue_bdp = 0.1}));
-  ASSERT_OK_AND_ASSIGN(Daemon daemon, StartDaemon({path.a.get()}));
-
-  uint64_t kept = 0;
-  for (int round = 0; round < kMostRounds && kept == 0; round++) {
-    std::vector<BulkFlow> flows;
-    for (int i = 0; i < kAtOnce; i++) {
-      ASSERT_OK_AND_ASSIGN(BulkFlow flow,
-                           StartFlow(path, {.congestion_control = "", .total_bytes = 5'000'000}));
-      flows.push_back(std::move(flow));
-    }
-    for (const BulkFlow& flow : flows) ASSERT_OK(flow.WaitForCompletion(60s));
-    kept = CountOf(daemon, "times one was not, since bbr does worse for its host");
-  }
-
-  EXPECT_GT(kept, 0U);
 }
 
 TEST_F(Hosts, AreKnownToTheNextDaemon) {

@@ -148,10 +148,9 @@ PURE __u32 bandit_best(const struct bandit *bandit, __u32 available)
 	return best;
 }
 
-/* Is the arm known to be plainly worse than the default for this host, or the
- * host sent back? Then a connection is not switched to it in mid-flight either,
- * whatever its losses look like by themselves: behind a queue that is too short
- * to show in the round trips, or a policer, they follow the rate.
+/* Is the arm known to be plainly worse than the default for this host, or was
+ * the host sent back? Then a connection is not switched to it in mid-flight
+ * either, whatever its losses look like by themselves.
  */
 PURE int bandit_is_worse(const struct bandit *bandit, __u32 index, __u64 now_ns)
 {
