@@ -60,6 +60,7 @@
 	C(QUEUE, "connections whose loss a full queue explains")              \
 	C(CHOSEN, "connections whose algorithm somebody else chose")          \
 	C(SWITCHED, "connections switched to bbr because of loss")            \
+	C(WORSE, "times one was not, since bbr does worse for its host")      \
 	C(OBSERVED, "connections not switched in a dry run, or while frozen")      \
 	C(UNUSABLE, "times the kernel had no such algorithm, or not for us")  \
 	C(HOSTS, "hosts to which a path loses segments")                      \

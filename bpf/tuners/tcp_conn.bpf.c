@@ -21,7 +21,8 @@
  * connection there is given, as it is established, what has served that host
  * best, by a bandit (bpf/common/pure/bandit.h) that learns from what
  * connections deliver, how much they lose, and what queue they keep. One in
- * twenty keeps the default; where those do better, the host goes back.
+ * twenty keeps the default; where those do better, the host goes back. Where bbr
+ * is known to do worse, a connection is not switched in mid-flight either.
  *
  * Whose choice it is (tcp_conn_choice.bpf.h). Only a socket that still has the
  * default of its namespace, by nobody's choice, is touched. What an
@@ -161,6 +162,12 @@ static __always_inline void rescue(struct bpf_sock_ops *ctx, struct tcp_sock *tp
 	if (!host)
 		return;
 	count_host(host, now);
+	if (bandit_is_worse(&host->bandit, ARM_BBR, now)) {
+		count(COUNT_WORSE);
+		__builtin_memset(&conn->loss, 0, sizeof(conn->loss));
+		conn->settled = 0; /* judged anew: what is known may change */
+		return;
+	}
 	if (!may_act()) {
 		count(COUNT_OBSERVED);
 		note_loss(tp, host, SCENARIO_LOSS_OBSERVED, &conn->loss, now);
@@ -303,11 +310,16 @@ static __always_inline void see_retransmission(struct bpf_sock_ops *ctx)
 
 	if (!sk || ctx->bytes_acked < SEEN_AFTER_BYTES)
 		return;
-	conn = bpf_sk_storage_get(&conns, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
-	if (!conn || (conn->settled && now < conn->next_look_ns))
+	conn = bpf_sk_storage_get(&conns, sk, NULL, 0);
+	if (conn && conn->settled && now < conn->next_look_ns)
 		return;
 	tp = bpf_skc_to_tcp_sock(sk);
 	if (!tp)
+		return;
+	/* Another program may have asked for the callback. */
+	if (!conn && netns_in_scope(netns_id(net_of(tp))))
+		conn = bpf_sk_storage_get(&conns, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+	if (!conn)
 		return;
 	if (!conn->losing)
 		begin_losing(ctx, tp, conn);

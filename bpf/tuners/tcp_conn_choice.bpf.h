@@ -22,12 +22,13 @@ const char arm_names[ARM_COUNT][16] = {"", "bbr", "cubic", "htcp"};
  * tcp_bbr.bpf.c. */
 const char gentle_bbr[16] = "bpftune_bbr";
 
-/* The first eight characters, which tell all algorithms of the kernel apart. */
+/* The first eight characters, which tell all algorithms of the kernel and ours
+ * apart; names are filled up with zeros. */
 static __always_inline __u64 name_of(const struct tcp_congestion_ops *algorithm)
 {
 	__u64 name = 0;
 
-	bpf_probe_read_kernel_str(&name, sizeof(name), &algorithm->name);
+	bpf_probe_read_kernel(&name, sizeof(name), &algorithm->name);
 	return name;
 }
 

@@ -152,11 +152,11 @@ int Main(int argc, char** argv) {
   app.add_option("--connections", plan.connections, "with the daemon");
   app.add_option("--learning", plan.learning, "of them not counted");
   app.add_option("--before", plan.before_percent, "loss in front of these")
-      ->check(CLI::Range(0, 50));
+      ->check(CLI::Range(0.0, 50.0));
   app.add_option("--before-connections", plan.before_connections, "with the daemon, in that loss")
       ->check(CLI::NonNegativeNumber);
   app.add_option("--reference", plan.reference, "without the daemon")->check(CLI::PositiveNumber);
-  app.add_option("--loss", losses, "percent")->check(CLI::Range(0, 50));
+  app.add_option("--loss", losses, "percent")->check(CLI::Range(0.0, 50.0));
   CLI11_PARSE(app, argc, argv);
   if (plan.connections <= plan.learning) {
     std::fprintf(stderr, "congestion_envelope: --connections must be more than --learning\n");

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note
 //
 // What is learned of a host serves the next connections to it, and no others: two hosts behind one
-// gateway, and a path that gets better.
+// gateway, and the next daemon.
 
 #include <gtest/gtest.h>
 
@@ -65,6 +65,8 @@ TEST_F(Hosts, BehindOneGatewayGetEachTheirOwn) {
   std::printf("of 20 connections each, with bbr: %d over loss, %d without\n", lossy_bbr, clean_bbr);
   EXPECT_GE(lossy_bbr, 13) << "all but explorations and the control group";
   EXPECT_EQ(clean_bbr, 0);
+  EXPECT_GE(CountOf(daemon, "of these, connections given what is best for their host"), 10U)
+      << "of those with bbr, once two have been learned from";
   EXPECT_EQ(CountOf(daemon, "hosts to which a path loses segments"), 1U);
   EXPECT_EQ(daemon.CountLines("due to loss events for " + lossy.b().ipv4), 1U);
 }

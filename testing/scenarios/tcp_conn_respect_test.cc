@@ -101,6 +101,18 @@ TEST_F(Chosen, AfterOurSwitchStays) {
   EXPECT_EQ(AlgorithmOf(flow), path.algorithm);
 }
 
+// Callbacks that one program asks for on a socket all socket-ops programs get.
+TEST_F(Chosen, ByTheDaemonOfOneNamespaceIsNoneOfAnothersBusiness) {
+  ASSERT_OK_AND_ASSIGN(LossyPath path, LossyPath::Create(kLossy));
+  ASSERT_OK_AND_ASSIGN(Host elsewhere, Host::Create("elsewhere"));
+  ASSERT_OK_AND_ASSIGN(Daemon other, StartDaemon({&elsewhere}));
+  ASSERT_OK_AND_ASSIGN(Daemon daemon, StartDaemon({path.a.get()}));
+  ASSERT_OK_AND_ASSIGN(BulkFlow flow, StartFlow(path));
+
+  EXPECT_TRUE(EventuallyTrue([&] { return HasBbr(flow); }, kPatience));
+  EXPECT_EQ(CountOf(other, "connections that lost segments"), 0U);
+}
+
 TEST_F(Chosen, AsDefaultByTheAdministratorIsWhatConnectionsHaveAndVoidsWhatWasLearned) {
   ASSERT_OK_AND_ASSIGN(LossyPath path, LossyPath::Create(kLossy));
   ASSERT_OK_AND_ASSIGN(Daemon daemon, StartDaemon({path.a.get(), path.b.get()}));

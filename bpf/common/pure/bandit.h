@@ -148,6 +148,21 @@ PURE __u32 bandit_best(const struct bandit *bandit, __u32 available)
 	return best;
 }
 
+/* Is the arm known to be plainly worse than the default for this host, or was
+ * the host sent back? Then a connection is not switched to it in mid-flight
+ * either, whatever its losses look like by themselves.
+ */
+PURE int bandit_is_worse(const struct bandit *bandit, __u32 index, __u64 now_ns)
+{
+	const struct bandit_arm *own = &bandit->arms[0];
+	const struct bandit_arm *arm = &bandit->arms[index & 3];
+	__u32 unsure = (arm->deviation_q8 + own->deviation_q8) / 8;
+
+	return now_ns < bandit->back_until_ns ||
+	       (own->weight >= BANDIT_KNOWN && arm->weight >= BANDIT_KNOWN &&
+		own->mean_q8 > arm->mean_q8 + unsure + BANDIT_MARGIN_Q8);
+}
+
 /* An unknown arm whose turn it is, 0 if none. */
 PURE __u32 bandit_trial(const struct bandit *bandit, __u32 available,
 			__u32 lossy_arm)

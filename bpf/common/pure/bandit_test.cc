@@ -130,6 +130,30 @@ TEST(BanditTest, MeansThatVaryHaveToDifferByMore) {
   EXPECT_EQ(host.Choose().arm, 0u) << "three tenths of the deviation";
 }
 
+TEST(BanditTest, WhatIsPlainlyWorseThanTheDefaultIsKnownToBe) {
+  Host host;
+  host.Note(0, 5000, 4);
+  host.Note(kBbr, 4900);
+  EXPECT_FALSE(bandit_is_worse(&host.state, kBbr, host.now)) << "one run is no knowledge";
+  host.Note(kBbr, 4900);
+  EXPECT_TRUE(bandit_is_worse(&host.state, kBbr, host.now));
+  EXPECT_FALSE(bandit_is_worse(&host.state, 2, host.now)) << "never tried";
+
+  Host near;
+  near.Note(0, 5000, 4);
+  near.Note(kBbr, 5000 - BANDIT_MARGIN_Q8, 4);
+  EXPECT_FALSE(bandit_is_worse(&near.state, kBbr, near.now));
+}
+
+TEST(BanditTest, WhatVariesHasToBeWorseByMore) {
+  Host host;
+  for (const __u32 apart : {0u, 400u, 0u, 400u}) {
+    host.Note(0, 4900 + apart);
+    host.Note(kBbr, 4860 + apart);
+  }
+  EXPECT_FALSE(bandit_is_worse(&host.state, kBbr, host.now));
+}
+
 TEST(BanditTest, ExploresWithEpsilonThatFallsAsEvidenceGrows) {
   const auto explored = [](int runs) {
     int count = 0;
