@@ -137,7 +137,7 @@ void Sampler::Remove(uint16_t tuner) {
   std::erase_if(entries_, [&](const Entry& entry) { return entry.tuner == tuner; });
 }
 
-void Sampler::Store(const Entry& entry, const std::optional<std::string>& text) const {
+void Sampler::Store(Entry& entry, const std::optional<std::string>& text) {
   if (entry.table) {
     if (text) entry.table->Write(*text);
     return;
@@ -161,7 +161,7 @@ void Sampler::Refresh(uint16_t tuner, uint64_t now_ns, uint32_t asked_for) {
 void Sampler::RefreshForVisit(uint16_t tuner) {
   const std::string* path = nullptr;
   std::optional<std::string> text;
-  for (const Entry& entry : entries_) {
+  for (Entry& entry : entries_) {
     if (entry.tuner != tuner || entry.sample.every_ms != SAMPLE_AT_VISIT) continue;
     // Rows of one file stand together: their numbers are of one moment.
     if (!path || *path != entry.path) text = ReadFile(entry.path);

@@ -46,7 +46,7 @@ class Sampler {
     uint64_t due_ns = 0;
   };
 
-  void Store(const Entry& entry, const std::optional<std::string>& text) const;
+  void Store(Entry& entry, const std::optional<std::string>& text);
 
   int map_fd_;
   std::vector<Entry> entries_;

@@ -306,8 +306,8 @@ Result<Tuner> Tuner::Load(const ObjectFile& file, Description description, uint1
 // Before anything is asked of the other hooks: where there is nothing to do, they need not work.
 Status Tuner::RunChecks() {
   for (size_t row = 0; row < states_.size(); ++row) {
-    if (states_[row].hook.kind != HOOK_CHECK || !links_[row]) continue;
-    auto ran = RunIterator(links_[row].get(), &stands_down_);
+    if (states_[row].hook.kind != HOOK_CHECK || !links_[row].link) continue;
+    auto ran = RunIterator(links_[row].link.get(), &stands_down_);
     if (!ran) return ran.error().Within(description_.name + ", " + states_[row].program);
   }
   std::ranges::replace_if(

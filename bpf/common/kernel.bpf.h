@@ -150,7 +150,12 @@ typedef struct {
 	struct net *net;
 } possible_net_t;
 
+struct in_device;
+struct inet6_dev;
 struct net_device {
+	char name[16];
+	struct in_device *ip_ptr;
+	struct inet6_dev *ip6_ptr;
 	possible_net_t nd_net;
 };
 
@@ -268,13 +273,6 @@ struct in_device {
 
 struct inet6_dev {
 	struct neigh_parms *nd_parms;
-};
-
-struct net_device {
-	char name[16];
-	struct in_device *ip_ptr;
-	struct inet6_dev *ip6_ptr;
-	possible_net_t nd_net;
 };
 
 struct sk_buff_head {
