@@ -235,7 +235,7 @@ struct active_strategy {
  * state_key, owner or published moves or changes its meaning: a daemon of
  * another version starts afresh.
  */
-#define STATE_ABI_VERSION 1
+#define STATE_ABI_VERSION 2
 
 /*
  * The map `layout`, pinned beside them: name -> what the next daemon has to
