@@ -145,9 +145,8 @@ Status AddAddresses(const std::string& device, const std::vector<std::string>& a
     if (nl_addr_get_family(local->get()) == AF_INET6) {
       rtnl_addr_set_flags(request.get(), IFA_F_NODAD);
     }
-    Status added = Outcome(rtnl_addr_add(socket->get(), request.get(), 0),
-                           "adding address '" + address + "' to '" + device + "'");
-    if (!added) return added;
+    Status added = Outcome(rtnl_addr_add(socket->get(), request.get(), 0), "adding " + address);
+    if (!added) return added.error().Within("device '" + device + "'");
   }
   return Ok();
 }
