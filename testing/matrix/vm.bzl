@@ -10,6 +10,7 @@ def vm_test(
         test,
         data = [],
         modules = [],
+        programs = [],
         memory = "1G",
         virtual_time = False,
         env = {},
@@ -34,6 +35,7 @@ def vm_test(
       test: label of the test binary (a cc_test, or a cc_binary with testonly).
       data: files it needs besides those of its own.
       modules: kernel modules beyond the usual ones.
+      programs: paths of programs of this machine that it runs.
       memory: the guest's.
       virtual_time: the guest's clock counts its own instructions and skips its idle time: ten
         minutes of waiting take seconds, and the host's load does not matter.
@@ -51,6 +53,7 @@ def vm_test(
             ",".join(_MODULES + modules),
             "virtual" if virtual_time else "real",
             memory,
+            ",".join(programs) or "none",
             "$(rootpath %s)" % test,
         ] + ["%s=%s" % (key, env[key]) for key in sorted(env)],
         data = data + [

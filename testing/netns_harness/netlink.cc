@@ -3,7 +3,6 @@
 
 #include <linux/if_addr.h>
 #include <linux/if_link.h>
-#include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <netlink/attr.h>
@@ -146,9 +145,8 @@ Status AddAddresses(const std::string& device, const std::vector<std::string>& a
     if (nl_addr_get_family(local->get()) == AF_INET6) {
       rtnl_addr_set_flags(request.get(), IFA_F_NODAD);
     }
-    Status added = Outcome(rtnl_addr_add(socket->get(), request.get(), 0),
-                           "adding address '" + address + "' to '" + device + "'");
-    if (!added) return added;
+    Status added = Outcome(rtnl_addr_add(socket->get(), request.get(), 0), "adding " + address);
+    if (!added) return added.error().Within("device '" + device + "'");
   }
   return Ok();
 }
@@ -192,22 +190,6 @@ Status AddVethPair(const std::string& device, const std::string& peer_device, pi
   if (!socket) return socket.error();
   return Outcome(rtnl_link_veth_add(socket->get(), device.c_str(), peer_device.c_str(), peer_pid),
                  "adding the veth pair '" + device + "'");
-}
-
-Status SetNeighbourThreshold3(int family, int value) {
-  auto socket = OpenNetlink();
-  if (!socket) return socket.error();
-  // Not rtnl_neightbl_change(), which leaves this threshold out.
-  MessagePtr message(nlmsg_alloc_simple(RTM_SETNEIGHTBL, NLM_F_REPLACE));
-  ndtmsg header = {};
-  header.ndtm_family = static_cast<uint8_t>(family);
-  if (!message || nlmsg_append(message.get(), &header, sizeof header, NLMSG_ALIGNTO) != 0 ||
-      nla_put_string(message.get(), NDTA_NAME, family == AF_INET ? "arp_cache" : "ndisc_cache") !=
-          0 ||
-      nla_put_u32(message.get(), NDTA_THRESH3, value) != 0) {
-    return Error(ENOMEM, "making a netlink message");
-  }
-  return Outcome(nl_send_sync(socket->get(), message.release()), "changing a table of neighbours");
 }
 
 }  // namespace bpftune::testing

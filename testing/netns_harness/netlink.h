@@ -40,7 +40,4 @@ Status DeleteLink(const std::string& device);
 // A veth pair with one end here and one in the namespace of process `peer_pid`; both down.
 Status AddVethPair(const std::string& device, const std::string& peer_device, pid_t peer_pid);
 
-// What `ip ntable change name arp_cache thresh3 N` does (AF_INET6: ndisc_cache).
-Status SetNeighbourThreshold3(int family, int value);
-
 }  // namespace bpftune::testing

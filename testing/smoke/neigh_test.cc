@@ -5,7 +5,6 @@
 
 #include <gtest/gtest.h>
 #include <stdlib.h>
-#include <sys/socket.h>
 
 #include <chrono>
 #include <cstdint>
@@ -14,10 +13,10 @@
 #include <vector>
 
 #include "testing/netns_harness/expect.h"
-#include "testing/netns_harness/netlink.h"
 #include "testing/privilege.h"
 #include "testing/scenarios/administrator.h"
 #include "testing/scenarios/bulk_case.h"
+#include "testing/scenarios/client_case.h"
 #include "testing/scenarios/neigh_case.h"
 
 namespace bpftune::testing {
@@ -138,15 +137,16 @@ TEST_P(NeighTest, OneThresholdThatTheAdministratorWroteMakesAllThreeTheirs) {
   ASSERT_OK(daemon.Stop(kPatience));
 }
 
-// `ip ntable change` is announced by nothing.
-TEST_P(NeighTest, ThresholdThatWasSetByNetlinkIsFoundAndStands) {
+// It does so by netlink, which is announced by nothing.
+TEST_P(NeighTest, ThresholdThatWasSetByIpNtableIsFoundAndStands) {
   ASSERT_OK_AND_ASSIGN(Neighbourhood many, Neighbourhood::Create(family(), 0));
   ASSERT_OK_AND_ASSIGN(Daemon daemon, StartDaemon({}));
   ASSERT_OK(many.SendToEach(1000, kPause));
   ASSERT_TRUE(
       daemon.WaitForLine("^Due to need to increase .* change " + Tunable(family()), kPatience));
   const auto ours = Thresholds(family());
-  ASSERT_OK(SetNeighbourThreshold3(family() == Family::kIpv4 ? AF_INET : AF_INET6, 1500));
+  const char* table = family() == Family::kIpv4 ? "arp_cache" : "ndisc_cache";
+  ASSERT_OK(RunClient(kIp, {"ntable", "change", "name", table, "thresh3", "1500"}));
 
   ASSERT_OK(many.SendToEach(kBurst, kPause));
   EXPECT_TRUE(
