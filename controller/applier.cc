@@ -43,11 +43,14 @@ Applier::Case Applier::CaseOf(const Description& tuner, const request& record) c
 }
 
 void Applier::Apply(const Description& tuner, const request& record) {
-  if (record.tunable >= tuner.tunables.size() || record.scenario >= tuner.scenarios.size()) {
+  if (record.tunable >= tuner.tunables.size() || record.scenario >= tuner.scenarios.size() ||
+      tuner.tunables[record.tunable].on_sockets) {
     edges_.state->ClearPending(KeyOf(record, record.tunable));
     if (edges_.summary->Refused({NetnsId{record.netns}, tuner.name}, "a damaged request")) {
-      edges_.log->Warning("tuner '" + tuner.name +
-                          "' asked for a tunable or a scenario that it has not described; ignored");
+      edges_.log->Warning(
+          "tuner '" + tuner.name +
+          "' asked for a tunable or a scenario that it has not described, or for a value of "
+          "what it sets on sockets itself; ignored");
     }
     return;
   }

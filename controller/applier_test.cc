@@ -177,6 +177,17 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{"a scenario that is not described", [](request* r) { r->scenario = 2; },
                 "has not described"}));
 
+TEST_F(ApplierTest, WhatIsSetOnSocketsIsNeverWritten) {
+  Description sets_on_sockets = tuner;
+  sets_on_sockets.tunables[kRmem].on_sockets = true;
+  const request raise = Raise();
+  state.asked[Key(kRmem)] = {.time_ns = raise.time_ns, .sequence = kSequence, .reserved = 0};
+  applier.Apply(sets_on_sockets, raise);
+  EXPECT_EQ(kBefore, rmem());
+  EXPECT_EQ(1, log.Count("what it sets on sockets itself"));
+  EXPECT_TRUE(state.asked.empty()) << "it may ask again";
+}
+
 TEST_F(ApplierTest, RefusalIsExplainedOnceWhateverTheNumber) {
   for (int64_t i = 0; i < 10; ++i) {
     request r = Raise();

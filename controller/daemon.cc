@@ -271,7 +271,7 @@ Status Daemon::Run() {
     uint64_t expirations;
     (void)!read(timer.get(), &expirations,
                 sizeof(expirations));  // only to make it unreadable again
-    if (freeze_) freeze_->Check();
+    LetObjectsAct();
     Drain();
     RunDue(NowNs());
   }
@@ -281,6 +281,10 @@ std::vector<std::string> Daemon::SummaryLines() const {
   std::vector<std::string> out = summary_.Lines();
   for (const auto& tuner : tuners_.tuners()) {
     const std::vector<uint64_t> counts = tuner->Counts();
+    const std::string report = ReportOf(tuner->description(), counts);
+    if (!report.empty()) {
+      out.push_back("Summary: tuner '" + tuner->description().name + "': " + report);
+    }
     for (size_t row = 0; row < counts.size(); ++row) {
       if (counts[row] == 0) continue;
       out.push_back("Summary: tuner '" + tuner->description().name +

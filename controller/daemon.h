@@ -7,6 +7,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -88,6 +89,8 @@ class Daemon {
   Status Prepare(const Options& options);
   Status TellScope();
   Status LoadTuners(const Options& options);
+  void LetObjectsAct();
+  ModuleUse UseOfModules() const;
   void StartClock(Tuner* tuner);
   void Inherit();
   Row RowOf(const std::string& tunable) const;
@@ -119,6 +122,7 @@ class Daemon {
   Mode mode_;
   std::unique_ptr<UndoJournal> journal_;  // none where nothing is written
   std::unique_ptr<Freeze> freeze_;        // likewise
+  std::optional<bool> objects_frozen_;    // as they were told last
   Pins pins_;
   SharedMaps maps_;
   NetnsIdKind kind_;

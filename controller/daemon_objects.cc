@@ -38,6 +38,7 @@ Status Daemon::Load(const ObjectFile& file) {
   const uint32_t key = tuner->id();
   const tuner_control control = {.paused = 0, .observe = observes};
   (void)bpf_map_update_elem(maps_.fd(MAP_CONTROL), &key, &control, BPF_ANY);  // cannot fail
+  if (!observes) tuner->LookForModules(UseOfModules());
   StartClock(tuner);
   log_->Notice(
       "tuner '" + name + "' is loaded from '" + file.path + "'" +

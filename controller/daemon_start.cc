@@ -114,8 +114,11 @@ Status Daemon::LoadTuners(const Options& options) {
             .page_bytes = static_cast<uint32_t>(sysconf(_SC_PAGESIZE)),
             .without = options.without_hook,
             .log = log_};
+  LetObjectsAct();
+  facts_.modules = UseOfModules();
   auto loaded = TunerSet::Load(options.tuners, maps_, &pins_, facts_);
   if (!loaded) return loaded.error();
+  facts_.modules = ModuleUse::kLookOnly;  // further objects observe at first
   tuners_ = std::move(*loaded);
   for (const auto& tuner : tuners_.tuners()) StartClock(tuner.get());
   state_.set_watcher(&tuners_.watcher());
@@ -124,11 +127,27 @@ Status Daemon::LoadTuners(const Options& options) {
   return Ok();
 }
 
+// Or not: what objects do by themselves is held back by dry run and freeze too.
+void Daemon::LetObjectsAct() {
+  const bool is_frozen = freeze_ && freeze_->Check();
+  if (objects_frozen_ == is_frozen) return;
+  objects_frozen_ = is_frozen;
+  const tuner_control control = {.paused = is_frozen, .observe = mode_ == Mode::kObserve};
+  const uint32_t key = CONTROL_OF_ALL;
+  (void)bpf_map_update_elem(maps_.fd(MAP_CONTROL), &key, &control, BPF_ANY);  // cannot fail
+}
+
+ModuleUse Daemon::UseOfModules() const {
+  return journal_ && !objects_frozen_.value_or(true) ? ModuleUse::kLoad : ModuleUse::kLookOnly;
+}
+
 // For the last of the tuners.
 void Daemon::StartClock(Tuner* tuner) {
   const uint64_t now = NowNs();
   sampler_.Add(tuner->id(), tuner->description());
-  for (const Tunable& tunable : tuner->description().tunables) files_.Allow(tunable.name);
+  for (const Tunable& tunable : tuner->description().tunables) {
+    if (!tunable.on_sockets) files_.Allow(tunable.name);
+  }
   Clock& clock = clocks_.emplace_back();
   clock.strategy.Start(tuner, &maps_, log_, now);
   if (tuner->has(HOOK_PULSE) && tuner != &tuners_.watcher()) clock.pulse.Wake(now);

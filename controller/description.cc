@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note
 #include "controller/description.h"
 
-#include <bpf/btf.h>
-#include <bpf/libbpf.h>
-
 #include <algorithm>
 #include <array>
 #include <cctype>
@@ -84,12 +81,18 @@ bool HasOnly(std::string_view text, std::string_view more) {
   });
 }
 
-Status CheckSlots(const std::string& text, const std::string& what) {
+bool IsReportSlot(std::string_view slot) {
+  constexpr std::array<std::string_view, 5> kSlots = {"0", "1", "2", "3", "ratio"};
+  return std::ranges::find(kSlots, slot) != kSlots.end();
+}
+
+Status CheckSlots(const std::string& text, const std::string& what,
+                  bool (*is_known)(std::string_view)) {
   for (size_t at = 0; (at = text.find_first_of("{}", at)) != std::string::npos;) {
     const size_t end = text.find('}', at);
     if (text[at] == '}' || end == std::string::npos) return Error(what + ": a stray brace");
     const std::string slot = text.substr(at + 1, end - at - 1);
-    if (!IsKnownSlot(slot)) {
+    if (!is_known(slot)) {
       return Error(std::string(what).append(": unknown slot '{").append(slot).append("}'"));
     }
     at = end + 1;
@@ -109,15 +112,21 @@ Result<Tunable> CheckTunable(const tuner_tunable& row) {
               .set = texts.Read(row.set, "set"),
               .values = row.values,
               .per_netns = (row.flags & TUNABLE_PER_NETNS) != 0,
+              .on_sockets = (row.flags & TUNABLE_ON_SOCKETS) != 0,
               .min = row.min,
               .max = row.max};
   const std::string& what = texts.what();
   if (!texts.status()) return texts.status().error();
-  if (!IsNetSysctl(out.name)) return Error(what + ": not a sysctl below net.");
-  if (row.values < 1 || row.values > TUNER_MAX_VALUES) {
+  if (row.flags & ~uint32_t{TUNABLE_PER_NETNS | TUNABLE_ON_SOCKETS}) {
+    return Error(what + ": unknown flags");
+  }
+  if (out.on_sockets && (row.values != 0 || row.min != 0 || row.max != 0)) {
+    return Error(what + ": set on sockets, so it can have no values and no bounds");
+  }
+  if (!out.on_sockets && !IsNetSysctl(out.name)) return Error(what + ": not a sysctl below net.");
+  if (!out.on_sockets && (row.values < 1 || row.values > TUNER_MAX_VALUES)) {
     return Error(what + ": " + std::to_string(row.values) + " values; 1 to 3 are possible");
   }
-  if (row.flags & ~uint32_t{TUNABLE_PER_NETNS}) return Error(what + ": unknown flags");
   if (row.min < 0 || row.min > row.max) return Error(what + ": bounds that contradict each other");
   return out;
 }
@@ -130,7 +139,8 @@ Result<Scenario> CheckScenario(const tuner_scenario& row) {
                .reason = texts.Read(row.reason, "reason"),
                .evidence = texts.Read(row.evidence, "evidence")};
   if (!texts.status()) return texts.status().error();
-  if (auto slots = CheckSlots(out.evidence, texts.what()); !slots) return slots.error();
+  if (auto slots = CheckSlots(out.evidence, texts.what(), IsKnownSlot); !slots)
+    return slots.error();
   return out;
 }
 
@@ -188,6 +198,28 @@ Result<Strategy> CheckStrategy(const tuner_strategy& row) {
   return out;
 }
 
+// The kernel modules that may be loaded: congestion control, each of which the kernel would load
+// itself for an administrator who names it.
+Result<Module> CheckModule(const tuner_module& row) {
+  constexpr std::array<std::string_view, 4> kMayBeLoaded = {"tcp_bbr", "tcp_cubic", "tcp_dctcp",
+                                                            "tcp_htcp"};
+  Texts texts("module", row.name);
+  Module out{.name = texts.name(), .loss = texts.Read(row.loss, "loss")};
+  if (!texts.status()) return texts.status().error();
+  if (std::ranges::find(kMayBeLoaded, out.name) == kMayBeLoaded.end()) {
+    return Error(texts.what() + ": not one of those that bpftune may load");
+  }
+  return out;
+}
+
+Result<Report> CheckReport(const tuner_report& row) {
+  Texts texts("report", row.text);
+  Report out{.text = texts.name(), .counters = std::to_array(row.counters)};
+  if (!texts.status()) return texts.status().error();
+  if (auto slots = CheckSlots(out.text, texts.what(), IsReportSlot); !slots) return slots.error();
+  return out;
+}
+
 // Reads a table and checks each record into the form the controller uses.
 template <typename Row, typename Out>
 Status CheckTable(std::span<const std::byte> bytes, const tuner_table& table, const char* what,
@@ -237,6 +269,17 @@ Status CheckStrategyHooks(const Description& description) {
   return Ok();
 }
 
+Status CheckReportCounters(const Description& description) {
+  for (const Report& report : description.reports) {
+    for (const uint8_t row : report.counters) {
+      if (row >= description.counters.size()) {
+        return Error("report '" + report.text + "': a counter that is not described");
+      }
+    }
+  }
+  return Ok();
+}
+
 Status LinkSets(Description* description) {
   auto& tunables = description->tunables;
   for (Tunable& tunable : tunables) {
@@ -248,68 +291,6 @@ Status LinkSets(Description* description) {
       return Error("set '" + first->set + "' mixes global and per-namespace tunables");
     }
     tunable.set_row = static_cast<uint16_t>(first - tunables.begin());
-  }
-  return Ok();
-}
-
-// ---- the object's BTF ----------------------------------------------------------------------
-
-struct KnownField {
-  const char* record;
-  const char* field;
-  size_t offset;
-};
-
-#define KNOWN(record, field) \
-  KnownField { #record, #field, offsetof(record, field) }
-
-// Fields whose move would make the tables mean something else.
-constexpr std::array kKnownFields = {
-    KNOWN(tuner_header, magic),     KNOWN(tuner_header, tunables),
-    KNOWN(tuner_header, hooks),     KNOWN(tuner_tunable, labels),
-    KNOWN(tuner_tunable, set),      KNOWN(tuner_tunable, values),
-    KNOWN(tuner_tunable, min),      KNOWN(tuner_tunable, max),
-    KNOWN(tuner_scenario, name),    KNOWN(tuner_scenario, description),
-    KNOWN(tuner_scenario, reason),  KNOWN(tuner_scenario, evidence),
-    KNOWN(tuner_sample, field),     KNOWN(tuner_sample, kind),
-    KNOWN(tuner_sample, every_ms),  KNOWN(tuner_hook, loss),
-    KNOWN(tuner_hook, kind),        KNOWN(tuner_hook, flags),
-    KNOWN(tuner_hook, period_ms),   KNOWN(tuner_strategy, description),
-    KNOWN(tuner_strategy, seconds), KNOWN(tuner_strategy, hooks),
-};
-
-#undef KNOWN
-
-// A header edited without a new version number: caught by name.
-Status CheckLayout(const btf* types) {
-  for (const KnownField& known : kKnownFields) {
-    const int id = btf__find_by_name_kind(types, known.record, BTF_KIND_STRUCT);
-    if (id < 0) continue;  // a tuner without such records
-    const btf_type* type = btf__type_by_id(types, static_cast<uint32_t>(id));
-    const btf_member* members = btf_members(type);
-    const bool same = std::any_of(members, members + btf_vlen(type), [&](const btf_member& m) {
-      return std::strcmp(btf__name_by_offset(types, m.name_off), known.field) == 0 &&
-             m.offset == known.offset * 8;
-    });
-    if (!same) {
-      return Error(std::string("the object was built with another layout of ") + known.record +
-                   "." + known.field + "; build it against this bpftune's headers");
-    }
-  }
-  return Ok();
-}
-
-// In the order of their source, which is the one of preference.
-Status FindPrograms(const bpf_object* object, Description* description) {
-  for (Hook& hook : description->hooks) {
-    bpf_program* program = nullptr;
-    bpf_object__for_each_program(program, object) {
-      const std::string name = bpf_program__name(program);
-      if (name.starts_with(hook.name + "__")) hook.programs.push_back(name);
-    }
-    if (hook.programs.empty()) {
-      return Error("hook '" + hook.name + "' has no program '" + hook.name + "__...'");
-    }
   }
   return Ok();
 }
@@ -358,26 +339,14 @@ Result<Description> ParseDescription(std::span<const std::byte> bytes) {
       CheckTable(bytes, header->hooks, "hooks", TUNER_MAX_HOOKS, CheckHook, &out.hooks),
       CheckTable(bytes, header->strategies, "strategies", TUNER_MAX_STRATEGIES, CheckStrategy,
                  &out.strategies),
+      CheckTable(bytes, header->modules, "modules", TUNER_MAX_MODULES, CheckModule, &out.modules),
+      CheckTable(bytes, header->reports, "reports", TUNER_MAX_REPORTS, CheckReport, &out.reports),
       LinkSets(&out),
       CheckStrategyHooks(out),
+      CheckReportCounters(out),
   };
   for (const Status& step : steps) {
     if (!step) return step.error().Within("'" + out.name + "'");
-  }
-  return out;
-}
-
-Result<Description> ReadDescription(const bpf_object* object) {
-  const bpf_map* map = bpf_object__find_map_by_name(object, TUNER_SECTION);
-  size_t size = 0;
-  const void* data = map ? bpf_map__initial_value(const_cast<bpf_map*>(map), &size) : nullptr;
-  if (!data) return Error("no description: the object has no section " TUNER_SECTION);
-  auto out = ParseDescription({static_cast<const std::byte*>(data), size});
-  if (!out) return out.error();
-  const btf* types = bpf_object__btf(object);
-  if (!types) return Error("the object has no BTF; build it with clang -g");
-  for (const Status& step : {CheckLayout(types), FindPrograms(object, &*out)}) {
-    if (!step) return step.error().Within("'" + out->name + "'");
   }
   return out;
 }

@@ -5,6 +5,7 @@
 // of it is loaded. An object only asks; so everything it may later ask for is in here, and what
 // does not check is refused with the name of the thing and what is wrong with it.
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -26,6 +27,7 @@ struct Tunable {
   uint16_t set_row = 0;  // first tunable of the same set
   uint32_t values = 0;
   bool per_netns = false;
+  bool on_sockets = false;  // no sysctl: BPF sets it on sockets, and only notes it
   int64_t min = 0;
   int64_t max = 0;
 };
@@ -62,6 +64,17 @@ struct Strategy {
   uint32_t hooks = 0;    // bit n: hook n belongs to it
 };
 
+struct Module {
+  std::string name;  // "tcp_htcp"; of a closed list
+  std::string loss;
+};
+
+// A clause of what the summary says about the tuner, see ReportOf() in explain.h.
+struct Report {
+  std::string text;
+  std::array<uint8_t, TUNER_REPORT_COUNTERS> counters = {};  // rows, all of them there
+};
+
 struct Description {
   std::string name;
   std::string summary;
@@ -71,6 +84,8 @@ struct Description {
   std::vector<std::string> counters;
   std::vector<Hook> hooks;
   std::vector<Strategy> strategies;
+  std::vector<Module> modules;
+  std::vector<Report> reports;
 };
 
 // From the bytes of section .rodata.tuner. Never reads outside `bytes`, whatever is in them.

@@ -57,6 +57,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   Require(description->counters.size() <= TUNER_MAX_COUNTERS);
   Require(description->hooks.size() <= TUNER_MAX_HOOKS);
   Require(description->strategies.size() <= TUNER_MAX_STRATEGIES);
+  Require(description->modules.size() <= TUNER_MAX_MODULES);
+  Require(description->reports.size() <= TUNER_MAX_REPORTS);
+  for (const auto& module : description->modules) Require(module.name.starts_with("tcp_"));
+  for (const auto& report : description->reports) {
+    Require(IsPlainText(report.text));
+    for (const auto row : report.counters) Require(row < description->counters.size());
+  }
   for (const auto& strategy : description->strategies) {
     Require(strategy.seconds != 0 && strategy.hooks != 0);
     Require((strategy.hooks >> description->hooks.size()) == 0);

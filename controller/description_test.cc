@@ -11,82 +11,33 @@
 #include <string>
 #include <vector>
 
+#include "controller/fakes/sample_section.h"
+
 namespace bpftune {
 namespace {
-
-// The section as TUNER_DEFINE lays it out: the header, then table behind table.
-struct Section {
-  tuner_header header = {};
-  tuner_tunable tunables[2] = {};
-  tuner_scenario scenarios[1] = {};
-  tuner_sample samples[2] = {};
-  tuner_counter counters[1] = {};
-  tuner_hook hooks[2] = {};
-  tuner_strategy strategies[2] = {};
-};
-
-#define TABLE(member, type)                                           \
-  tuner_table {                                                       \
-    .offset = offsetof(Section, member), .record_size = sizeof(type), \
-    .count = sizeof(Section::member) / sizeof(type)                   \
-  }
-
-Section Good() {
-  Section s;
-  s.header = {.magic = TUNER_MAGIC,
-              .major = TUNER_ABI_MAJOR,
-              .minor = TUNER_ABI_MINOR,
-              .header_size = sizeof(tuner_header),
-              .name = "sample",
-              .summary = "to test with",
-              .tunables = TABLE(tunables, tuner_tunable),
-              .scenarios = TABLE(scenarios, tuner_scenario),
-              .samples = TABLE(samples, tuner_sample),
-              .counters = TABLE(counters, tuner_counter),
-              .hooks = TABLE(hooks, tuner_hook),
-              .strategies = TABLE(strategies, tuner_strategy)};
-  s.tunables[0] = {.name = "net.ipv4.tcp_rmem",
-                   .labels = "min default max",
-                   .set = "buffers",
-                   .values = 3,
-                   .flags = TUNABLE_PER_NETNS,
-                   .min = 4096,
-                   .max = 1 << 30};
-  s.tunables[1] = s.tunables[0];
-  std::strcpy(s.tunables[1].name, "net.ipv4.tcp_wmem");
-  s.scenarios[0] = {.id = "WINDOW_LIMITED",
-                    .name = "need to increase",
-                    .description = "It is full",
-                    .reason = "it being full",
-                    .evidence = "{peer}: {arg0} of {tunable}, {old} and {new} in {netns}."};
-  s.samples[0] = {
-      .source = "net.ipv4.tcp_mem", .field = "1", .kind = SAMPLE_SYSCTL, .every_ms = 5000};
-  s.samples[1] = {
-      .source = "/proc/net/sockstat", .field = "TCP mem", .kind = SAMPLE_KEYED, .every_ms = 1000};
-  s.counters[0] = {.text = "flows seen"};
-  s.hooks[0] = {.name = "watch",
-                .loss = "nothing is seen",
-                .kind = HOOK_EVENT,
-                .flags = HOOK_REQUIRED,
-                .period_ms = 0,
-                .reserved = 0};
-  s.hooks[1] = {.name = "sweep",
-                .loss = "old ones stay",
-                .kind = HOOK_PERIODIC,
-                .flags = 0,
-                .period_ms = 60'000,
-                .reserved = 0};
-  s.strategies[0] = {.name = "need", .description = "by measured need", .seconds = 600, .hooks = 1};
-  s.strategies[1] = {.name = "steps", .description = "by steps", .seconds = 60, .hooks = 3};
-  return s;
-}
 
 Result<Description> Parse(const Section& section) {
   return ParseDescription(std::as_bytes(std::span(&section, 1)));
 }
 
+TEST(DescriptionTest, WhatIsSetOnSocketsIsCalledInWordsAndHasNoValues) {
+  Section s = GoodSection();
+  s.tunables[1] = {.name = "TCP congestion control",
+                   .labels = "algorithm",
+                   .set = "congestion",
+                   .values = 0,
+                   .flags = TUNABLE_ON_SOCKETS,
+                   .min = 0,
+                   .max = 0};
+  const auto parsed = Parse(s);
+  ASSERT_TRUE(parsed) << parsed.error().message();
+  EXPECT_TRUE(parsed->tunables[1].on_sockets);
+  EXPECT_FALSE(parsed->tunables[0].on_sockets);
+  EXPECT_EQ("TCP congestion control", parsed->tunables[1].name);
+}
+
 TEST(DescriptionTest, GoodOneIsReadAsItIsMeant) {
-  const auto parsed = Parse(Good());
+  const auto parsed = Parse(GoodSection());
   ASSERT_TRUE(parsed) << parsed.error().message();
   EXPECT_EQ("sample", parsed->name);
   EXPECT_EQ("to test with", parsed->summary);
@@ -117,10 +68,15 @@ TEST(DescriptionTest, GoodOneIsReadAsItIsMeant) {
   EXPECT_EQ("by steps", parsed->strategies[1].description);
   EXPECT_EQ(60U, parsed->strategies[1].seconds);
   EXPECT_EQ(3U, parsed->strategies[1].hooks);
+  ASSERT_EQ(1U, parsed->modules.size());
+  EXPECT_EQ("tcp_htcp", parsed->modules[0].name);
+  EXPECT_EQ("htcp is not tried", parsed->modules[0].loss);
+  ASSERT_EQ(1U, parsed->reports.size());
+  EXPECT_EQ("{0} flows, {ratio} times", parsed->reports[0].text);
 }
 
 TEST(DescriptionTest, AnObjectFromBeforeStrategiesHasNone) {
-  Section s = Good();
+  Section s = GoodSection();
   s.header.minor = 0;
   s.header.header_size = offsetof(tuner_header, strategies);
   // What was there then.
@@ -131,15 +87,28 @@ TEST(DescriptionTest, AnObjectFromBeforeStrategiesHasNone) {
   EXPECT_TRUE(parsed->strategies.empty());
 }
 
+TEST(DescriptionTest, AnObjectFromBeforeModulesHasNoneAndNoReports) {
+  Section s = GoodSection();
+  s.header.minor = 1;
+  s.header.header_size = offsetof(tuner_header, modules);
+  s.header.modules =
+      s.header.reports = {.offset = 0x20202020, .record_size = 0x2020, .count = 0x2020};
+  const auto parsed = Parse(s);
+  ASSERT_TRUE(parsed) << parsed.error().message();
+  EXPECT_EQ(2U, parsed->strategies.size());
+  EXPECT_TRUE(parsed->modules.empty());
+  EXPECT_TRUE(parsed->reports.empty());
+}
+
 TEST(DescriptionTest, AHeaderFromLaterIsReadAsFarAsItIsKnown) {
-  Section s = Good();
+  Section s = GoodSection();
   s.header.minor = 9;
   s.header.header_size = sizeof(tuner_header) + 8;
   EXPECT_TRUE(Parse(s));
 }
 
 TEST(DescriptionTest, TunablesOfDifferentSetsAreYieldedByThemselves) {
-  Section s = Good();
+  Section s = GoodSection();
   std::strcpy(s.tunables[1].set, "other");
   const auto parsed = Parse(s);
   ASSERT_TRUE(parsed);
@@ -147,15 +116,15 @@ TEST(DescriptionTest, TunablesOfDifferentSetsAreYieldedByThemselves) {
 }
 
 TEST(DescriptionTest, TunerWithoutAnyTableIsFine) {
-  Section s = Good();
+  Section s = GoodSection();
   const tuner_table none = {.offset = 0xffffffff, .record_size = 0, .count = 0};
   s.header.tunables = s.header.scenarios = s.header.samples = s.header.counters = s.header.hooks =
-      s.header.strategies = none;
+      s.header.strategies = s.header.modules = s.header.reports = none;
   EXPECT_TRUE(Parse(s));
 }
 
 TEST(DescriptionTest, VisitMayAskToRunAtStart) {
-  Section s = Good();
+  Section s = GoodSection();
   s.hooks[1].kind = HOOK_VISIT;
   s.hooks[1].flags = HOOK_AT_START;
   s.hooks[1].period_ms = 0;
@@ -166,7 +135,7 @@ TEST(DescriptionTest, VisitMayAskToRunAtStart) {
 }
 
 TEST(DescriptionTest, MemoryOfTheMachineMayBeSampled) {
-  Section s = Good();
+  Section s = GoodSection();
   std::strcpy(s.samples[1].source, "/proc/meminfo");
   EXPECT_TRUE(Parse(s));
 }
@@ -182,7 +151,7 @@ struct Damage {
 class DamagedDescriptionTest : public ::testing::TestWithParam<Damage> {};
 
 TEST_P(DamagedDescriptionTest, IsRefusedAndTheThingNamed) {
-  Section s = Good();
+  Section s = GoodSection();
   GetParam().damage(&s);
   const auto parsed = Parse(s);
   ASSERT_FALSE(parsed) << GetParam().what;
@@ -217,8 +186,8 @@ INSTANTIATE_TEST_SUITE_P(
                "name: text with a character that is not ASCII"},
         Damage{"table behind the section", [](Section* s) { s->header.hooks.offset = 1 << 20; },
                "'sample': hooks: the table lies outside the section"},
-        Damage{"table reaching over the end", [](Section* s) { s->header.strategies.offset += 8; },
-               "strategies: the table lies outside"},
+        Damage{"table reaching over the end", [](Section* s) { s->header.reports.offset += 8; },
+               "reports: the table lies outside"},
         Damage{"table that begins at the last number",
                [](Section* s) { s->header.samples.offset = UINT32_MAX; },
                "samples: the table lies outside"},
@@ -256,8 +225,11 @@ INSTANTIATE_TEST_SUITE_P(
         Damage{"smallest above largest", [](Section* s) { s->tunables[0].min = (1 << 30) + 1; },
                "tunable 'net.ipv4.tcp_rmem': bounds"},
         Damage{"negative smallest", [](Section* s) { s->tunables[0].min = -1; }, "bounds"},
-        Damage{"unknown flag", [](Section* s) { s->tunables[0].flags |= 2; },
+        Damage{"unknown flag", [](Section* s) { s->tunables[0].flags |= 4; },
                "tunable 'net.ipv4.tcp_rmem': unknown flags"},
+        Damage{"on sockets, with values",
+               [](Section* s) { s->tunables[0].flags |= TUNABLE_ON_SOCKETS; },
+               "tunable 'net.ipv4.tcp_rmem': set on sockets, so it can have no values"},
         Damage{"twice", [](Section* s) { std::strcpy(s->tunables[1].name, s->tunables[0].name); },
                "tunable 'net.ipv4.tcp_rmem' is there twice"},
         Damage{"a set of both kinds", [](Section* s) { s->tunables[1].flags = 0; },
@@ -324,11 +296,22 @@ INSTANTIATE_TEST_SUITE_P(
         Damage{"strategy without a description",
                [](Section* s) { s->strategies[1].description[0] = 0; },
                "strategy 'steps', description: no text"},
+        Damage{"module that is on no list",
+               [](Section* s) { std::strcpy(s->modules[0].name, "tcp_evil"); },
+               "module 'tcp_evil': not one of those that bpftune may load"},
+        Damage{"module whose loss is not said", [](Section* s) { s->modules[0].loss[0] = 0; },
+               "module 'tcp_htcp', loss: no text"},
+        Damage{"report with a slot of another text",
+               [](Section* s) { std::strcpy(s->reports[0].text, "{arg0} flows"); },
+               "report '{arg0} flows': unknown slot '{arg0}'"},
+        Damage{"report of a counter that is not there",
+               [](Section* s) { s->reports[0].counters[3] = 1; },
+               "report '{0} flows, {ratio} times': a counter that is not described"},
         Damage{"no word about the loss", [](Section* s) { s->hooks[1].loss[0] = 0; },
                "hook 'sweep', loss: no text"}));
 
 TEST(DescriptionTest, SectionThatIsCutShortIsRefusedAtEveryLength) {
-  const Section s = Good();
+  const Section s = GoodSection();
   const auto bytes = std::as_bytes(std::span(&s, 1));
   for (size_t length = 0; length < bytes.size(); ++length) {
     // A copy of just that length, so that a sanitizer sees a read behind it.
@@ -339,7 +322,7 @@ TEST(DescriptionTest, SectionThatIsCutShortIsRefusedAtEveryLength) {
 
 // Other versions have other records: the same counters, each `size` bytes long.
 Result<Description> WithCounterRecords(size_t size) {
-  const Section good = Good();
+  const Section good = GoodSection();
   const auto bytes = std::as_bytes(std::span(&good, 1));
   std::vector<std::byte> section(bytes.begin(), bytes.end());
   tuner_header header = good.header;

@@ -3,10 +3,15 @@
 
 #include <arpa/inet.h>
 
+#include <algorithm>
+#include <array>
+#include <iomanip>
+#include <sstream>
+
 namespace bpftune {
 namespace {
 
-std::string Slot(std::string_view slot, const Decision& decision) {
+std::string DecisionSlot(std::string_view slot, const Decision& decision) {
   if (slot == "tunable") return decision.tunable->name;
   if (slot == "old") return decision.old_values.Text();
   if (slot == "new") return decision.new_values.Text();
@@ -16,6 +21,51 @@ std::string Slot(std::string_view slot, const Decision& decision) {
     return std::to_string(decision.record->evidence[slot[3] - '0']);
   }
   return "{" + std::string(slot) + "}";
+}
+
+// Text with each slot replaced by what `slot` makes of its name.
+template <typename Slot>
+std::string Fill(std::string_view text, Slot slot) {
+  std::string out;
+  for (size_t at = 0; at < text.size();) {
+    const size_t open = text.find('{', at);
+    const size_t close = open == text.npos ? text.npos : text.find('}', open);
+    if (close == text.npos) return out.append(text.substr(at));
+    out.append(text.substr(at, open - at));
+    out += slot(text.substr(open + 1, close - open - 1));
+    at = close + 1;
+  }
+  return out;
+}
+
+using Numbers = std::array<uint64_t, TUNER_REPORT_COUNTERS>;
+
+// (0 / 1) over (2 / 3), none of them zero.
+std::string Ratio(const Numbers& numbers) {
+  const auto share = [&](size_t i) {
+    return static_cast<double>(numbers[i]) / static_cast<double>(numbers[i + 1]);
+  };
+  std::ostringstream out;
+  out << std::fixed << std::setprecision(1) << share(0) / share(2);
+  return out.str();
+}
+
+// Empty while one of its numbers is zero.
+std::string Clause(const Report& report, const std::vector<uint64_t>& counts) {
+  Numbers numbers = {};
+  std::ranges::transform(report.counters, numbers.begin(),
+                         [&](uint8_t row) { return counts[row]; });
+  bool is_known = true;
+  std::string text = Fill(report.text, [&](std::string_view slot) -> std::string {
+    if (slot != "ratio") {
+      const uint64_t number = numbers[static_cast<size_t>(slot[0] - '0')];
+      is_known &= number != 0;
+      return std::to_string(number);
+    }
+    is_known &= std::ranges::find(numbers, 0U) == numbers.end();
+    return is_known ? Ratio(numbers) : "";
+  });
+  return is_known ? text : "";
 }
 
 }  // namespace
@@ -34,14 +84,14 @@ std::string PeerText(const request& record) {
 }
 
 std::string Expand(std::string_view text, const Decision& decision) {
+  return Fill(text, [&](std::string_view slot) { return DecisionSlot(slot, decision); });
+}
+
+std::string ReportOf(const Description& description, const std::vector<uint64_t>& counts) {
   std::string out;
-  for (size_t at = 0; at < text.size();) {
-    const size_t open = text.find('{', at);
-    const size_t close = open == text.npos ? text.npos : text.find('}', open);
-    if (close == text.npos) return out.append(text.substr(at));
-    out.append(text.substr(at, open - at));
-    out += Slot(text.substr(open + 1, close - open - 1), decision);
-    at = close + 1;
+  for (const Report& report : description.reports) {
+    const std::string clause = Clause(report, counts);
+    if (!clause.empty()) out.append(out.empty() ? "" : "; ").append(clause);
   }
   return out;
 }

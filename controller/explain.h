@@ -37,6 +37,10 @@ std::vector<std::string> ExplainChange(const Decision& decision);
 // Occurred and evidence, of something BPF has done by itself.
 std::vector<std::string> ExplainNote(const Decision& decision);
 
+// The clauses whose counters are not zero, "; " between them; empty: there is none. {ratio} is
+// counter (0 / 1) over (2 / 3), "3.1".
+std::string ReportOf(const Description& description, const std::vector<uint64_t>& counts);
+
 // "192.0.2.1", "2001:db8::1"; "a peer" where the request names none.
 std::string PeerText(const request& record);
 

@@ -100,5 +100,31 @@ TEST_F(ExpandTest, NoteTellsOfNoChange) {
       ExplainNote(decision));
 }
 
+class ReportTest : public ::testing::Test {
+ protected:
+  const Description tuner = [] {
+    Description out;
+    out.reports = {{.text = "{0} flows to {1} hosts", .counters = {0, 1}},
+                   {.text = "{ratio} times the rate", .counters = {2, 3, 4, 5}},
+                   {.text = "{0} went back", .counters = {6}}};
+    return out;
+  }();
+};
+
+TEST_F(ReportTest, IsOneSentence) {
+  // 3100 in 10 s against 500 in 5 s.
+  EXPECT_EQ("412 flows to 17 hosts; 3.1 times the rate; 2 went back",
+            ReportOf(tuner, {412, 17, 3100, 10, 500, 5, 2}));
+}
+
+TEST_F(ReportTest, LeavesOutWhatHasNoNumbersYet) {
+  EXPECT_EQ("", ReportOf(tuner, {0, 0, 0, 0, 0, 0, 0}));
+  EXPECT_EQ("412 flows to 17 hosts", ReportOf(tuner, {412, 17, 3100, 10, 500, 0, 0}));
+  EXPECT_EQ("412 flows to 17 hosts", ReportOf(tuner, {412, 17, 0, 10, 500, 5, 0}));
+  EXPECT_EQ("2 went back", ReportOf(tuner, {412, 0, 0, 0, 0, 0, 2}));
+}
+
+TEST_F(ReportTest, TunersWithoutReportsSayNothing) { EXPECT_EQ("", ReportOf(SampleTuner(), {})); }
+
 }  // namespace
 }  // namespace bpftune

@@ -41,7 +41,7 @@ constexpr SharedMap kMaps[] = {
     {MAP_ACTIVE, {BPF_MAP_TYPE_ARRAY, sizeof(__u32), sizeof(active_strategy), TUNERS_MAX, 0}},
     {MAP_SAMPLES,
      {BPF_MAP_TYPE_ARRAY, sizeof(__u32), sizeof(sample), TUNERS_MAX* TUNER_MAX_SAMPLES, 0}},
-    {MAP_CONTROL, {BPF_MAP_TYPE_ARRAY, sizeof(__u32), sizeof(tuner_control), TUNERS_MAX, 0}},
+    {MAP_CONTROL, {BPF_MAP_TYPE_ARRAY, sizeof(__u32), sizeof(tuner_control), CONTROLS_MAX, 0}},
     {MAP_ALIVE, {BPF_MAP_TYPE_ARRAY, sizeof(__u32), sizeof(alive), 1, 0}},
 };
 

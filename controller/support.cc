@@ -40,6 +40,15 @@ std::vector<std::string> HookTable(const TunerSet& tuners) {
                     (state.preferred ? "" : " (" + state.why_not + ")"));
     }
   }
+  for (const auto& tuner : tuners.tuners()) {
+    for (const ModuleState& state : tuner->modules()) {
+      const std::string& name = state.module.name;
+      out.push_back(Padded(tuner->description().name, 14) + Padded("module", 10) +
+                    (state.why_not.empty()
+                         ? name
+                         : "- " + state.module.loss + " (" + name + ": " + state.why_not + ")"));
+    }
+  }
   for (const LostTuner& lost : tuners.lost()) out.push_back(NotLoaded(lost));
   return out;
 }

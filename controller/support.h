@@ -15,7 +15,8 @@ namespace bpftune {
 // "bpftune works in legacy mode"; then whether each namespace can be told apart for certain.
 std::vector<std::string> SupportLines(const TunerSet& tuners, NetnsIdKind kind);
 
-// One line a hook: tuner, hook, program in use; and what is lost where none works.
+// One line a hook: tuner, hook, program in use; and what is lost where none works. Likewise one a
+// module.
 std::vector<std::string> HookTable(const TunerSet& tuners);
 
 // What does not work, a line each: of one tuner; of all, and those that are not loaded.

@@ -11,12 +11,17 @@
 namespace bpftune {
 namespace {
 
+// enum bpf_attach_type from 6.4; Debian 12's headers are older, and so is its BPF_F_LINK.
+constexpr int kStructOps = 44;
+constexpr uint32_t kMapHasLink = 1U << 13;
+
 // Which program serves each hook of the description; empty: none does.
 using Choice = std::vector<std::string>;
 
-// The last line before the verifier's statistics: its verdict.
-std::string LastWords(const std::vector<std::string>& lines) {
-  std::string verdict;
+// The last line before the verifier's statistics: its verdict. If it has not come to that, what
+// libbpf complains of first.
+std::string Verdict(const std::vector<std::string>& lines) {
+  std::string verdict = lines.empty() ? "" : lines.front();
   for (const std::string& line : lines) {
     if (line.starts_with("processed ")) break;
     if (!line.empty() && line.find("libbpf: ") == line.npos && !line.starts_with("--"))
@@ -41,7 +46,11 @@ struct Recipe {
     bpf_program* program = nullptr;
     bpf_object__for_each_program(program, object->get()) {
       const bool chosen = std::ranges::find(choice, bpf_program__name(program)) != choice.end();
-      bpf_program__set_autoload(program, chosen);
+      if (chosen) bpf_program__set_autoload(program, true);  // a "?" in SEC() has it off
+    }
+    bpf_map* map = nullptr;
+    bpf_object__for_each_map(map, object->get()) {
+      if (bpf_map__type(map) == BPF_MAP_TYPE_STRUCT_OPS) bpf_map__set_map_flags(map, kMapHasLink);
     }
     for (const Status& step :
          {Tell(object->get(), choice), maps.GiveTo(object->get()), kept.GiveTo(object->get())}) {
@@ -52,7 +61,7 @@ struct Recipe {
     if (err) {
       const std::vector<std::string> lines = TakeLibbpfMessages();
       for (const std::string& line : lines) facts.log->Debug(line);
-      const std::string words = LastWords(lines);
+      const std::string words = Verdict(lines);
       return Error(err, "loading" + (words.empty() ? "" : " (" + words + ")"));
     }
     return object;
@@ -82,13 +91,41 @@ struct Recipe {
   }
 };
 
+// The type of a variable of the object, by name; empty: there is no such variable.
+std::string TypeOf(const bpf_object* object, const std::string& variable) {
+  const btf* types = bpf_object__btf(object);
+  const int id = types ? btf__find_by_name_kind(types, variable.c_str(), BTF_KIND_VAR) : -1;
+  if (id < 0) return "";
+  const btf_type* type =
+      btf__type_by_id(types, btf__type_by_id(types, static_cast<uint32_t>(id))->type);
+  return btf__name_by_offset(types, type->name_off);
+}
+
+// A congestion control: functions that the kernel calls, in a map named after the hook. libbpf 1.1
+// registers it for as long as the machine runs; with a link of the kernel's own it goes with the
+// daemon.
+Result<Attachment> AttachStructOps(bpf_object* object, const std::string& hook) {
+  bpf_map* map = bpf_object__find_map_by_name(object, hook.c_str());
+  if (!map || TypeOf(object, hook) != "tcp_congestion_ops") {
+    return Error("there is no tcp_congestion_ops '" + hook + "'; bpftune registers nothing else");
+  }
+  Attachment out;
+  out.link.reset(bpf_map__attach_struct_ops(map));
+  if (!out.link) return Error::FromErrno("handing over the functions '" + hook + "'");
+  out.registration = UniqueFd(
+      bpf_link_create(bpf_map__fd(map), 0, static_cast<bpf_attach_type>(kStructOps), nullptr));
+  if (!out.registration) return Error::FromErrno("registering the functions '" + hook + "'");
+  return out;
+}
+
 // A closed list; what is not in it is refused rather than attached by guess. A program that walks a
 // map is named after it: <hook>__<map>.
-Result<BpfLinkPtr> Attach(bpf_object* object, const HookState& state, int cgroup_fd) {
+Result<Attachment> Attach(bpf_object* object, const HookState& state, int cgroup_fd) {
   bpf_program* program = bpf_object__find_program_by_name(object, state.program.c_str());
   if (!program) return Error("hook '" + state.hook.name + "' has no program that works");
   const std::string_view section = bpf_program__section_name(program);
   const std::string map_name = state.program.substr(state.hook.name.size() + 2);
+  if (section == "struct_ops") return AttachStructOps(object, state.hook.name);
   BpfLinkPtr link;
   if (section == "sockops" || section == "cgroup/sysctl") {
     if (cgroup_fd < 0) return Error("there is no cgroup v2 to attach to");
@@ -110,7 +147,7 @@ Result<BpfLinkPtr> Attach(bpf_object* object, const HookState& state, int cgroup
     return Error("section '" + std::string(section) + "' is not one that bpftune attaches");
   }
   if (!link) return Error::FromErrno("attaching '" + state.program + "'");
-  return link;
+  return Attachment{.link = std::move(link), .registration = {}};
 }
 
 // The search for a set of programs, one a hook, that load and attach together.
@@ -177,7 +214,7 @@ class Search {
 
 // Attaches what was chosen, beside the hooks of the description. False: one did not attach, and has
 // been rejected.
-bool AttachAll(bpf_object* object, int cgroup_fd, Search* search, std::vector<BpfLinkPtr>* links) {
+bool AttachAll(bpf_object* object, int cgroup_fd, Search* search, std::vector<Attachment>* links) {
   links->clear();
   links->resize(search->states().size());
   for (size_t row = 0; row < links->size(); ++row) {
@@ -241,12 +278,15 @@ Result<Tuner> Tuner::Load(const ObjectFile& file, Description description, uint1
   tuner.kept_ = std::move(*kept);
   tuner.state_maps_ = NamesOfStateMaps(opened->get());
   opened->reset();
+  tuner.LookForModules(facts.modules);
   const Recipe recipe{file, id, tuner.description_, maps, tuner.kept_, facts};
   Search search(tuner.description_, facts.without);
   // Usually the first choice of every hook works, and this loads once.
   for (;;) {
     auto loaded = recipe.Load(search.choice());
     if (!loaded && !search.RejectWhatDoesNotLoad(recipe)) {
+      auto complete = CheckRequired(tuner.description_, search.states());
+      if (!complete) return complete.error();
       return loaded.error().Within("tuner '" + tuner.description_.name + "'");
     }
     if (!loaded) continue;
@@ -259,6 +299,14 @@ Result<Tuner> Tuner::Load(const ObjectFile& file, Description description, uint1
   if (!complete) return complete.error();
   tuner.kept_.Keep(tuner.object_.get(), pins);
   return tuner;
+}
+
+void Tuner::LookForModules(ModuleUse use) {
+  modules_.clear();
+  for (const Module& module : description_.modules) {
+    const Status there = LookForModule(module.name, use);
+    modules_.push_back({module, there ? "" : there.error().message()});
+  }
 }
 
 std::string Tuner::WhyNot(size_t strategy) const {
@@ -276,11 +324,11 @@ Status Tuner::Use(size_t strategy) {
   const uint32_t wanted = description_.strategies[strategy].hooks;
   for (size_t row = 0; row < states_.size(); ++row) {
     const uint32_t bit = 1U << row;
-    if ((of_any & bit) && !(wanted & bit)) links_[row].reset();
+    if ((of_any & bit) && !(wanted & bit)) links_[row] = {};
   }
   for (size_t row = 0; row < states_.size(); ++row) {
     HookState& state = states_[row];
-    if (!(wanted & (1U << row)) || links_[row]) continue;
+    if (!(wanted & (1U << row)) || links_[row].link) continue;
     auto link = Attach(object_.get(), state, cgroup_fd_);
     if (!link) {
       state.why_not = state.program + ": " + link.error().message();
@@ -315,14 +363,14 @@ std::vector<int> Tuner::StateMaps() const {
 
 Result<UniqueFd> Tuner::RunFirst(tuner_hook_kind kind) const {
   for (size_t row = 0; row < states_.size(); ++row) {
-    if (states_[row].hook.kind == kind && links_[row]) return RunPeriodic(row);
+    if (states_[row].hook.kind == kind && links_[row].link) return RunPeriodic(row);
   }
   return UniqueFd();
 }
 
 Result<UniqueFd> Tuner::RunPeriodic(size_t hook) const {
-  if (!links_[hook]) return UniqueFd();
-  auto run = RunIterator(links_[hook].get());
+  if (!links_[hook].link) return UniqueFd();
+  auto run = RunIterator(links_[hook].link.get());
   if (!run) return run.error().Within(description_.name + ", " + states_[hook].program);
   return run;
 }

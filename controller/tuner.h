@@ -13,6 +13,7 @@
 #include "controller/description.h"
 #include "controller/kept/kept_maps.h"
 #include "controller/log.h"
+#include "controller/modules.h"
 #include "controller/result.h"
 #include "controller/shared_maps.h"
 
@@ -24,7 +25,8 @@ struct TunerFacts {
   bool netns_by_inode = false;
   bool confined = false;
   uint32_t page_bytes = 4096;
-  std::set<std::string> without;  // programs not to be used (--without-hook)
+  std::set<std::string> without;             // programs not to be used (--without-hook)
+  ModuleUse modules = ModuleUse::kLookOnly;  // those of the description, before anything is loaded
   LogSink* log = nullptr;  // for what the verifier says of a program it refuses, at debug level
 };
 
@@ -34,6 +36,18 @@ struct HookState {
   std::string program;     // the one in use; empty: none works
   bool preferred = false;  // it is the first alternative
   std::string why_not;     // what the last alternative that failed said
+};
+
+// How a module came out.
+struct ModuleState {
+  Module module;
+  std::string why_not;  // empty: the kernel has what is in it
+};
+
+// Ends with it. The registration, where there is one, has to go first.
+struct Attachment {
+  BpfLinkPtr link;
+  UniqueFd registration;  // of functions that the kernel calls
 };
 
 class Tuner {
@@ -55,6 +69,10 @@ class Tuner {
   bool Walks(const std::string& map) const;
   // Its own maps whose key is a struct state_key.
   std::vector<int> StateMaps() const;
+
+  // Looks for the modules of the description.
+  void LookForModules(ModuleUse use);
+  const std::vector<ModuleState>& modules() const { return modules_; }
 
   // Why this strategy of the description cannot run; empty: all its hooks have a program.
   std::string WhyNot(size_t strategy) const;
@@ -85,7 +103,8 @@ class Tuner {
   std::vector<std::string> state_maps_;
   BpfObjectPtr object_;
   std::vector<HookState> states_;
-  std::vector<BpfLinkPtr> links_;  // beside states_; destroyed before the object
+  std::vector<ModuleState> modules_;
+  std::vector<Attachment> links_;  // beside states_; destroyed before the object
 };
 
 }  // namespace bpftune

@@ -42,6 +42,7 @@ watched_key WatchedKey(const Tunable& tunable) {
 Status Watch(const Tuner& tuner, const SharedMaps& maps) {
   const auto& tunables = tuner.description().tunables;
   for (size_t row = 0; row < tunables.size(); ++row) {
+    if (tunables[row].on_sockets) continue;
     const watched_key key = WatchedKey(tunables[row]);
     const watched value = {.tuner = tuner.id(),
                            .row = static_cast<uint16_t>(row),

@@ -43,7 +43,44 @@ struct netns_core {
 	int sysctl_somaxconn;
 };
 
+struct sock;
+
+/* Known by name only, but whole: a function's arguments are compared. */
+struct rate_sample {
+	int losses;
+};
+
+enum tcp_ca_event { CA_EVENT_TX_START };
+
+struct tcp_congestion_ops {
+	__u32 (*ssthresh)(struct sock *sk);
+	void (*set_state)(struct sock *sk, __u8 state);
+	void (*cwnd_event)(struct sock *sk, enum tcp_ca_event event);
+	__u32 (*undo_cwnd)(struct sock *sk);
+	__u32 (*min_tso_segs)(struct sock *sk);
+	/* fewer arguments before 6.10 (57bfc7605ca5) */
+	void (*cong_control)(struct sock *sk, __u32 ack, int flag, const struct rate_sample *rs);
+	__u32 (*sndbuf_expand)(struct sock *sk);
+	void (*init)(struct sock *sk);
+	char name[16];
+	__u32 flags;
+};
+
+/* What was one of the events has a function of its own on some kernels. */
+struct tcp_congestion_ops___tx_start {
+	void (*cwnd_event_tx_start)(struct sock *sk);
+};
+
+/* net/ipv4/tcp_bbr.c; in icsk_ca_priv of a connection that has it */
+struct bbr {
+	__u32 min_rtt_us;
+	struct minmax bw;
+	__u32 full_bw_reached : 1; /* read as a field */
+	__u16 extra_acked[2];
+};
+
 struct netns_ipv4 {
+	const struct tcp_congestion_ops *tcp_congestion_control; /* the default */
 	int sysctl_tcp_wmem[3];
 	int sysctl_tcp_rmem[3];
 	int sysctl_max_syn_backlog;
@@ -83,12 +120,20 @@ struct sock_common {
 	struct in6_addr skc_v6_daddr;
 };
 
+/* A pointer to the metrics, of which the lowest two bits are flags. */
+struct dst_entry {
+	unsigned long _metrics;
+};
+
 struct sock {
 	struct sock_common __sk_common;
+	struct dst_entry *sk_dst_cache;
 	int sk_rcvbuf;
 	int sk_sndbuf;
 	int sk_wmem_queued;
 	int sk_rcvlowat;
+	unsigned long sk_pacing_rate; /* bytes a second */
+	__u8 sk_pacing_shift;
 	atomic_t sk_drops;
 	__u32 sk_ack_backlog;	  /* a listener's connections not yet accepted */
 	__u32 sk_max_ack_backlog; /* more than so many is too many */
@@ -105,6 +150,9 @@ struct request_sock_queue {
 
 struct inet_connection_sock {
 	struct request_sock_queue icsk_accept_queue;
+	const struct tcp_congestion_ops *icsk_ca_ops;
+	__u64 icsk_ca_priv[1];
+	__u8 icsk_ca_setsockopt : 1; /* somebody chose it: read as a field */
 };
 
 struct tcp_sock {
@@ -113,6 +161,15 @@ struct tcp_sock {
 	__u64 bytes_received;
 	__u64 bytes_acked;
 	__u32 delivered;
+	__u32 data_segs_out;  /* retransmissions too */
+	__u32 total_retrans;  /* of them */
+	__u32 dsack_dups;     /* segments that arrived twice */
+	__u32 high_seq;	      /* snd_nxt when the last recovery began */
+	__u32 rate_delivered; /* segments in the last sample of delivery ... */
+	__u32 rate_interval_us;
+	__u32 chrono_start; /* jiffies */
+	__u32 chrono_stat[3];
+	__u8 chrono_type : 2; /* a whole byte in some versions: read as a field */
 	__u32 mss_cache;
 	__u32 srtt_us; /* smoothed round trip time << 3 */
 	struct minmax rtt_min;
@@ -247,12 +304,16 @@ enum {
 enum {
 	BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB = 4,
 	BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB = 5,
+	BPF_SOCK_OPS_RETRANS_CB = 9,
+	BPF_SOCK_OPS_STATE_CB = 10,
 	BPF_SOCK_OPS_TCP_LISTEN_CB = 11,
 	BPF_SOCK_OPS_RTT_CB = 12,
 };
 
 /* bpf_sock_ops.bpf_sock_ops_cb_flags */
 enum {
+	BPF_SOCK_OPS_RETRANS_CB_FLAG = 1 << 1,
+	BPF_SOCK_OPS_STATE_CB_FLAG = 1 << 2,
 	BPF_SOCK_OPS_RTT_CB_FLAG = 1 << 3,
 };
 
@@ -260,9 +321,15 @@ enum {
 	AF_INET = 2,
 	AF_INET6 = 10,
 	TCP_ESTABLISHED = 1,
+	TCP_FIN_WAIT1 = 4,
+	TCP_CLOSE = 7,
 	TCP_LISTEN = 10,
 	SOL_SOCKET = 1,
+	SOL_TCP = 6,
+	TCP_CONGESTION = 13,
 	SO_RCVLOWAT = 18,
+	/* tcp_sock.chrono_type, include/net/tcp.h */
+	TCP_CHRONO_BUSY = 1,
 	/* sk_userlocks, include/net/sock.h */
 	SOCK_SNDBUF_LOCK = 1,
 	SOCK_RCVBUF_LOCK = 2,

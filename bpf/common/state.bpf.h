@@ -67,6 +67,24 @@ struct {
 	__type(value, struct active_strategy);
 } tuner_active SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, CONTROLS_MAX);
+	__type(key, __u32);
+	__type(value, struct tuner_control);
+} tuner_control SEC(".maps");
+
+/* Whether the tuner may act by itself on sockets. The applier asks the same of
+ * its requests. */
+static __always_inline bool may_act(void)
+{
+	__u32 own_key = tuner_id, all_key = CONTROL_OF_ALL;
+	struct tuner_control *own = bpf_map_lookup_elem(&tuner_control, &own_key);
+	struct tuner_control *all = bpf_map_lookup_elem(&tuner_control, &all_key);
+
+	return own && !own->paused && !own->observe && all && !all->paused && !all->observe;
+}
+
 static __always_inline struct state_key state_key_of(__u64 netns, __u16 row)
 {
 	struct state_key key = {

@@ -191,7 +191,10 @@ struct layout_entry {
 ABI_ASSERT(sizeof(struct layout_key) == 64);
 ABI_ASSERT(sizeof(struct layout_entry) == 16);
 /* tuner_control: tuner -> what it may do. Writer: the controller (for
- * bpftunectl). Zeros: everything. */
+ * bpftunectl). Zeros: everything. The last entry holds for all tuners, and is
+ * for what they do by themselves: dry run and freeze. */
+#define CONTROL_OF_ALL TUNERS_MAX
+#define CONTROLS_MAX (TUNERS_MAX + 1)
 struct tuner_control {
 	__u32 paused;  /* what it asks for is refused */
 	__u32 observe; /* what it asks for is said, not done */

@@ -17,6 +17,11 @@
  *	#define X_STRATEGIES(Y) \
  *		Y(NEED, "need", "sizes by measured need", 600, HOOK_BIT(SWEEP)) \
  *		Y(STEPS, "steps", "goes by steps", 600, HOOK_BIT(STEP))
+ *
+ * TUNER_DEFINE_WITH names each list that only some tuners have, or TUNER_NONE:
+ *
+ *	#define X_MODULES(M) M("tcp_htcp", "htcp is not tried")
+ *	#define X_REPORTS(R) R("{0} flows on {1} ports", COUNT_FLOWS, COUNT_PORTS)
  */
 #include "bpf/common/kernel.bpf.h"
 #include "bpf/common/netns.bpf.h"
@@ -49,7 +54,11 @@
 #define TUNER_ROW_STRATEGY(id, n, d, s, h) \
 	{ .name = n, .description = d, .seconds = s, .hooks = h },
 
-#define TUNER_NO_STRATEGIES(Y)
+#define TUNER_ROW_MODULE(n, l) { .name = n, .loss = l },
+#define TUNER_ROW_REPORT(t, ...) { .text = t, .counters = { __VA_ARGS__ } },
+#define TUNER_ONE(...) +1
+
+#define TUNER_NONE(ROW)
 
 #define TUNER_TABLE(member, type, n)                                      \
 	{                                                                 \
@@ -58,17 +67,18 @@
 	}
 
 #define TUNER_DEFINE(P, object_name, object_summary) \
-	TUNER_DEFINE_ALL(P, TUNER_NO_STRATEGIES, object_name, object_summary)
+	TUNER_DEFINE_WITH(P, object_name, object_summary, TUNER_NONE, TUNER_NONE, TUNER_NONE)
 
 #define TUNER_DEFINE_STRATEGIES(P, object_name, object_summary) \
-	TUNER_DEFINE_ALL(P, P##_STRATEGIES, object_name, object_summary)
+	TUNER_DEFINE_WITH(P, object_name, object_summary, P##_STRATEGIES, TUNER_NONE, TUNER_NONE)
 
-#define TUNER_DEFINE_ALL(P, STRATEGIES, object_name, object_summary)                \
+#define TUNER_DEFINE_WITH(P, object_name, object_summary, STRATEGIES, MODULES, REPORTS) \
 	enum { P##_TUNABLES(TUNER_ENUM_TUNABLE) TUNABLE_COUNT };                    \
 	enum { P##_SCENARIOS(TUNER_ENUM_SCENARIO) SCENARIO_COUNT };                 \
 	enum { P##_SAMPLES(TUNER_ENUM_SAMPLE) SAMPLE_COUNT };                       \
 	enum { P##_HOOKS(TUNER_ENUM_HOOK) HOOK_COUNT };                             \
 	enum { STRATEGIES(TUNER_ENUM_STRATEGY) STRATEGY_COUNT };                    \
+	enum { MODULE_COUNT = 0 MODULES(TUNER_ONE), REPORT_COUNT = 0 REPORTS(TUNER_ONE) }; \
 	enum { TUNER_COMMON_COUNTERS(TUNER_ENUM_COUNTER)                            \
 		       P##_COUNTERS(TUNER_ENUM_COUNTER) COUNT_COUNT };              \
 	struct tuner_object {                                                       \
@@ -79,6 +89,8 @@
 		struct tuner_counter counters[COUNT_COUNT];                         \
 		struct tuner_hook hooks[HOOK_COUNT];                                \
 		struct tuner_strategy strategies[STRATEGY_COUNT];                   \
+		struct tuner_module modules[MODULE_COUNT];                          \
+		struct tuner_report reports[REPORT_COUNT];                          \
 	};                                                                          \
 	ABI_ASSERT(TUNABLE_COUNT <= TUNER_MAX_TUNABLES);                            \
 	ABI_ASSERT(SCENARIO_COUNT <= TUNER_MAX_SCENARIOS);                          \
@@ -86,6 +98,8 @@
 	ABI_ASSERT(COUNT_COUNT <= TUNER_MAX_COUNTERS);                              \
 	ABI_ASSERT(HOOK_COUNT <= TUNER_MAX_HOOKS);                                  \
 	ABI_ASSERT(STRATEGY_COUNT <= TUNER_MAX_STRATEGIES);                         \
+	ABI_ASSERT(MODULE_COUNT <= TUNER_MAX_MODULES);                              \
+	ABI_ASSERT(REPORT_COUNT <= TUNER_MAX_REPORTS);                              \
 	const struct tuner_object tuner SEC(TUNER_SECTION) = {                      \
 		.header = {                                                         \
 			.magic = TUNER_MAGIC,                                       \
@@ -100,6 +114,8 @@
 			.counters = TUNER_TABLE(counters, tuner_counter, COUNT_COUNT),       \
 			.hooks = TUNER_TABLE(hooks, tuner_hook, HOOK_COUNT),                 \
 			.strategies = TUNER_TABLE(strategies, tuner_strategy, STRATEGY_COUNT), \
+			.modules = TUNER_TABLE(modules, tuner_module, MODULE_COUNT),         \
+			.reports = TUNER_TABLE(reports, tuner_report, REPORT_COUNT),         \
 		},                                                                  \
 		.tunables = { P##_TUNABLES(TUNER_ROW_TUNABLE) },                    \
 		.scenarios = { P##_SCENARIOS(TUNER_ROW_SCENARIO) },                 \
@@ -108,6 +124,8 @@
 				      P##_COUNTERS(TUNER_ROW_COUNTER) },            \
 		.hooks = { P##_HOOKS(TUNER_ROW_HOOK) },                             \
 		.strategies = { STRATEGIES(TUNER_ROW_STRATEGY) },                   \
+		.modules = { MODULES(TUNER_ROW_MODULE) },                           \
+		.reports = { REPORTS(TUNER_ROW_REPORT) },                           \
 	};                                                                          \
 	char _license[] SEC("license") = "GPL"
 

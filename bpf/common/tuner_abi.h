@@ -22,7 +22,7 @@
 #define TUNER_SECTION ".rodata.tuner"
 #define TUNER_MAGIC 0x52454e5554465042ULL /* "BPFTUNER" */
 #define TUNER_ABI_MAJOR 1
-#define TUNER_ABI_MINOR 1 /* 1: strategies */
+#define TUNER_ABI_MINOR 2 /* 1: strategies; 2: modules, reports */
 
 /* The most records of a kind that one tuner may have. */
 #define TUNER_MAX_TUNABLES 16
@@ -31,6 +31,8 @@
 #define TUNER_MAX_COUNTERS 32
 #define TUNER_MAX_HOOKS 16
 #define TUNER_MAX_STRATEGIES 8
+#define TUNER_MAX_MODULES 8
+#define TUNER_MAX_REPORTS 8
 
 /* A tunable has at most this many values (tcp_rmem: min, default, max). */
 #define TUNER_MAX_VALUES 3
@@ -54,17 +56,22 @@ struct tuner_header {
 	struct tuner_table counters;
 	struct tuner_table hooks;
 	struct tuner_table strategies;
+	struct tuner_table modules;
+	struct tuner_table reports;
 };
 
 /* tuner_tunable.flags */
 #define TUNABLE_PER_NETNS 0x1 /* every network namespace has its own value */
+/* No sysctl but something BPF itself sets on single sockets, and only notes
+ * (REQUEST_NOTE). It has no values and no bounds; its name is words. */
+#define TUNABLE_ON_SOCKETS 0x2
 
 /* Something the tuner may ask to have changed. */
 struct tuner_tunable {
 	char name[48];	 /* sysctl, "net.ipv4.tcp_rmem" */
 	char labels[48]; /* of the values, "min default max" */
 	char set[16];	 /* tunables of one set are yielded together */
-	__u32 values;	 /* 1 .. TUNER_MAX_VALUES */
+	__u32 values;	 /* 1 .. TUNER_MAX_VALUES; on sockets: 0 */
 	__u32 flags;
 	__s64 min; /* no value below it is ever written ... */
 	__s64 max; /* ... nor above it */
@@ -74,8 +81,8 @@ struct tuner_tunable {
 struct tuner_scenario {
 	char id[32];	      /* a fact about the system: RECEIVE_WINDOW_LIMITED */
 	char name[64];	      /* how the log calls it */
-	char description[96]; /* one sentence, behind the name */
-	char reason[96];      /* "Due to <reason> change ..." */
+	char description[128]; /* one sentence, behind the name */
+	char reason[96];       /* "Due to <reason> change ..." */
 	/* The numbers behind it. Slots: {tunable} {old} {new} {netns} {peer}
 	 * {arg0} .. {arg3}; no others. */
 	char evidence[288];
@@ -142,11 +149,33 @@ struct tuner_strategy {
 	__u32 hooks;	      /* bit n: hook n belongs to it */
 };
 
+/*
+ * A kernel module with something the tuner uses, where the kernel has it. The
+ * controller loads it when it starts; a closed list says which it may be.
+ */
+struct tuner_module {
+	char name[16];	/* "tcp_htcp" */
+	char loss[104]; /* what is lost without it */
+};
+
+/*
+ * A clause of the one sentence that the summary has about the tuner. Slots: {0}
+ * to {3} for the counters in these rows, {ratio} for (0 / 1) over (2 / 3). Left
+ * out while one of the counters it uses is zero.
+ */
+#define TUNER_REPORT_COUNTERS 4
+struct tuner_report {
+	char text[116];
+	__u8 counters[TUNER_REPORT_COUNTERS];
+};
+
 ABI_ASSERT(sizeof(struct tuner_table) == 8);
-ABI_ASSERT(sizeof(struct tuner_header) == 184);
+ABI_ASSERT(sizeof(struct tuner_header) == 200);
 ABI_ASSERT(sizeof(struct tuner_tunable) == 136);
-ABI_ASSERT(sizeof(struct tuner_scenario) == 576);
+ABI_ASSERT(sizeof(struct tuner_scenario) == 608);
 ABI_ASSERT(sizeof(struct tuner_sample) == 88);
 ABI_ASSERT(sizeof(struct tuner_counter) == 64);
 ABI_ASSERT(sizeof(struct tuner_hook) == 136);
 ABI_ASSERT(sizeof(struct tuner_strategy) == 136);
+ABI_ASSERT(sizeof(struct tuner_module) == 120);
+ABI_ASSERT(sizeof(struct tuner_report) == 120);

@@ -101,7 +101,7 @@ Status Short(const Plan& plan, const Host& host, CostMeter& meter, Report& repor
   if (!cost) return cost.error();
   const double n = plan.short_connections;
   report.Heading("short connections, both ends here, " + std::to_string(plan.short_connections));
-  report.Add({"short_us", "programs and daemon, per connection", "us", 0.8},
+  report.Add({"short_us", "programs and daemon, per connection", "us", 1.2},
              {cost->TotalNs() / n / 1e3});
   report.Add({"short_programs_us", "  of that programs", "us"}, {cost->event_ns / n / 1e3});
   report.Add({"short_daemon_us", "  of that the daemon", "us"}, {cost->daemon_ns / n / 1e3});

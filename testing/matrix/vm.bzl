@@ -24,7 +24,8 @@ def vm_test(
     no-sandbox        QEMU's kernel is in a cache in the home folder
     requires-network  it is fetched there when it is not
     external          rerun every time: the kernel is not among the inputs
-    exclusive         emulation takes a whole CPU, and tests have deadlines
+    cpu:1             emulation takes a whole CPU
+    exclusive         in real time tests have deadlines; not needed in virtual time
     requires-vm       to select: bazel test --test_tag_filters=-requires-vm //...
 
     Args:
@@ -56,8 +57,8 @@ def vm_test(
             test,
             "//tools/vm_lib",
         ],
-        tags = tags + [
-            "exclusive",
+        tags = tags + ([] if virtual_time else ["exclusive"]) + [
+            "cpu:1",
             "external",
             "no-sandbox",
             "requires-network",

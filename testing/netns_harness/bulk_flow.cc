@@ -205,12 +205,13 @@ void BulkFlow::State::Stop() {
 
 Result<BulkFlow> BulkFlow::Start(const Endpoint& from, const Endpoint& to,
                                  const BulkFlowOptions& options) {
-  auto connection = Connect(from, to,
+  auto connection = Connect(options.sender_accepts ? to : from, options.sender_accepts ? from : to,
                             {.family = options.family,
                              .congestion_control = options.congestion_control,
                              .receive_buffer_bytes = options.receive_buffer_bytes,
                              .send_buffer_bytes = options.send_buffer_bytes});
   if (!connection) return connection.error().Within("starting a bulk flow");
+  if (options.sender_accepts) std::swap(connection->from, connection->to);
   auto sender_address = LocalAddress(connection->from.get());
   auto receiver_address = LocalAddress(connection->to.get());
   if (!sender_address) return sender_address.error();
@@ -305,6 +306,14 @@ Result<SenderState> BulkFlow::Sender() const {
       .segments_retransmitted = info.tcpi_total_retrans,
       .congestion_window = info.tcpi_snd_cwnd,
   };
+}
+
+Status BulkFlow::SetCongestionControl(const std::string& algorithm) {
+  if (setsockopt(state_->connection.from.get(), IPPROTO_TCP, TCP_CONGESTION, algorithm.data(),
+                 static_cast<socklen_t>(algorithm.size())) != 0) {
+    return Error::FromErrno("choosing congestion control '" + algorithm + "'");
+  }
+  return Ok();
 }
 
 void BulkFlow::Stop() { state_->Stop(); }

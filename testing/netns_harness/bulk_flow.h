@@ -18,8 +18,10 @@
 namespace bpftune::testing {
 
 struct BulkFlowOptions {
-  std::string congestion_control = "cubic";  // of the sender; empty: the system's default
+  // Of the sender, or of the listener its end comes from; empty: the system's default.
+  std::string congestion_control = "cubic";
   Family family = Family::kIpv4;
+  bool sender_accepts = false;    // the receiver connects; the sender's end comes from a listener
   int receive_buffer_bytes = 0;   // over 0: SO_RCVBUF of the receiver, which ends its autotuning
   int send_buffer_bytes = 0;      // over 0: SO_SNDBUF of the sender, likewise
   double reader_mbit = 0;         // over 0: the receiver reads no faster, on average over 100 ms
@@ -65,6 +67,8 @@ class BulkFlow {
   Result<double> WaitForCompletion(std::chrono::milliseconds timeout) const;
 
   Result<SenderState> Sender() const;
+  // As the sending application may do at any time.
+  Status SetCongestionControl(const std::string& algorithm);
   uint16_t sender_port() const;
   uint16_t receiver_port() const;
 

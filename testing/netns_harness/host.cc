@@ -143,8 +143,9 @@ Result<std::string> Host::GetSysctl(const std::string& name) const {
   });
 }
 
-Status Host::AddRoute(const std::string& prefix, const std::string& gateway) const {
-  return Run([&] { return bpftune::testing::AddRoute(prefix, gateway); });
+Status Host::AddRoute(const std::string& prefix, const std::string& gateway,
+                      const std::string& congestion_control) const {
+  return Run([&] { return bpftune::testing::AddRoute(prefix, gateway, congestion_control); });
 }
 
 std::string Host::netns_path() const { return "/proc/" + std::to_string(pid()) + "/ns/net"; }
@@ -164,7 +165,7 @@ Endpoint Loopback(const Host& host) { return Endpoint{host, "lo", "127.0.0.1", "
 
 Result<VethPair> VethPair::Create(const Host& a, const Host& b) {
   static std::atomic<int> pairs = 0;
-  int number = pairs++ % 256;
+  int number = 1 + pairs++ % 255;  // 0 would not be seen in the usual form of an IPv6 address
   std::string device = "veth" + std::to_string(number);
   std::string ipv4 = "10.78." + std::to_string(number) + ".";
   std::string ipv6 = "fd78:" + std::to_string(number) + "::";

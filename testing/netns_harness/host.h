@@ -43,8 +43,10 @@ class Host {
   Status SetSysctl(const std::string& name, const std::string& value) const;
   Result<std::string> GetSysctl(const std::string& name) const;
 
-  // A route to `prefix` ("10.1.0.0/16", "fd01::/64") through the neighbour `gateway`.
-  Status AddRoute(const std::string& prefix, const std::string& gateway) const;
+  // A route to `prefix` ("10.1.0.0/16", "fd01::/64") through the neighbour `gateway`. Its
+  // connections use `congestion_control`, a name of at most four characters; empty: the default.
+  Status AddRoute(const std::string& prefix, const std::string& gateway,
+                  const std::string& congestion_control = "") const;
 
   const std::string& name() const { return state_->name; }
   pid_t pid() const { return state_->keeper.pid(); }
@@ -78,7 +80,8 @@ class Host {
   std::shared_ptr<const State> state_;
 };
 
-enum class Family { kIpv4, kIpv6 };
+// kMapped: IPv4 by way of an IPv6 socket.
+enum class Family { kIpv4, kIpv6, kMapped };
 
 // One end of a cable: where traffic starts or goes to.
 struct Endpoint {
@@ -87,7 +90,17 @@ struct Endpoint {
   std::string ipv4;  // without prefix length
   std::string ipv6;
 
-  const std::string& address(Family family) const { return family == Family::kIpv4 ? ipv4 : ipv6; }
+  std::string address(Family family) const {
+    switch (family) {
+      case Family::kIpv4:
+        return ipv4;
+      case Family::kIpv6:
+        return ipv6;
+      case Family::kMapped:
+        return "::ffff:" + ipv4;
+    }
+    return "";
+  }
 };
 
 // The host talking to itself.

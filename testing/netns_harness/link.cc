@@ -37,7 +37,7 @@ Result<UniqueFd> AttachTun(const Endpoint& end) {
 Result<Link> Link::Create(const Host& a, const Host& b, const LinkParameters& both_ways,
                           const LinkOptions& options) {
   static std::atomic<int> links = 0;
-  std::string number = std::to_string(links++ % 256);
+  std::string number = std::to_string(1 + links++ % 255);  // as in VethPair::Create()
   auto end = [&number](const Host& host, const std::string& last) {
     return Endpoint{host, "link" + number, "10.77." + number + "." + last,
                     "fd77:" + number + "::" + last};

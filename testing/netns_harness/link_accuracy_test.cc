@@ -296,6 +296,36 @@ TEST_F(LinkTest, LosesExactlyTheSegmentsThatTheSeedSays) {
   }
 }
 
+TEST_F(LinkTest, ReordersExactlyTheSegmentsThatTheSeedSays) {
+  constexpr uint32_t kCount = 4000;
+  constexpr uint32_t kHeldFor = 26;                // at most: 3 ms of the line, which are 25
+  constexpr uint32_t kJudged = kCount - kHeldFor;  // behind those too few follow
+  ASSERT_OK_AND_ASSIGN(Link link, Connect({.rate_mbit = 100,
+                                           .delay_ms = 5,
+                                           .reorder_percent = 1,
+                                           .reorder_ms = 3,
+                                           .queue_bytes = 10 << 20},
+                                          /*seed=*/7));
+  std::vector<uint32_t> expected;
+  LossSequence sequence(7 + 1);
+  for (uint32_t i = 0; i < kJudged; i++) {
+    if (sequence.Next(0.01, 1)) expected.push_back(i);
+  }
+
+  ASSERT_OK_AND_ASSIGN(std::vector<Arrival> arrivals, SendBurst(link, kCount));
+
+  EXPECT_EQ(arrivals.size(), kCount);
+  std::vector<uint32_t> overtaken;
+  uint32_t highest = 0;
+  for (const Arrival& arrival : arrivals) {
+    highest = std::max(highest, arrival.number);
+    if (arrival.number == highest || arrival.number >= kJudged) continue;
+    overtaken.push_back(arrival.number);
+    EXPECT_LE(highest - arrival.number, kHeldFor);
+  }
+  EXPECT_EQ(overtaken, expected);
+}
+
 // ---- TCP ----
 
 // A counter of the host, from a file like /proc/net/snmp: "Tcp: InSegs InCsumErrors" above

@@ -87,19 +87,32 @@ bool LinkDirection::Schedule(std::span<const uint8_t> frame, uint64_t now_ns) {
   auto delay_ns = static_cast<uint64_t>(parameters_.delay_ms * 1e6);
 
   bool any = false;
-  uint32_t run = 0;  // surviving segments in a row, up to the one before `i`
+  uint32_t run = 0;  // segments in a row that are delivered in turn, up to the one before `i`
   for (uint32_t i = 0; i <= packet.segments(); i++) {
     bool survives = i < packet.segments() && Survives(packet.segment_bytes(i), now_ns);
-    if (survives) {
+    if (survives) last_due_ns_ = std::max(last_due_ns_, last_departure_ns_ + delay_ns);
+    bool in_turn = survives && !reorderings_.Next(parameters_.reorder_percent / 100, 1);
+    if (in_turn) {
       run++;
-      last_due_ns_ = std::max(last_due_ns_, last_departure_ns_ + delay_ns);
-    } else if (run > 0) {
+      continue;
+    }
+    if (run > 0) {
       deliveries_.push_back({last_due_ns_, frame, i - run, run, std::nullopt});
       any = true;
       run = 0;
     }
+    if (survives) Hold(frame, i);
   }
   return any;
+}
+
+void LinkDirection::Hold(std::span<const uint8_t> frame, uint32_t index) {
+  last_straggler_ns_ = std::max(last_straggler_ns_,
+                                last_due_ns_ + static_cast<uint64_t>(parameters_.reorder_ms * 1e6));
+  Straggler& straggler = stragglers_.emplace_back();
+  straggler.frame.assign(frame.begin(), frame.end());
+  straggler.delivery = {last_straggler_ns_, straggler.frame, index, 1, std::nullopt};
+  counters_.reordered.Add(1);
 }
 
 bool LinkDirection::Survives(uint32_t bytes, uint64_t now_ns) {
@@ -118,14 +131,22 @@ bool LinkDirection::Survives(uint32_t bytes, uint64_t now_ns) {
 
 bool LinkDirection::DeliverDue(uint64_t now_ns) {
   bool any = false;
-  while (!deliveries_.empty() && deliveries_.front().due_ns <= now_ns) {
-    const Delivery& delivery = deliveries_.front();
+  for (;;) {
+    const bool is_straggler =
+        !stragglers_.empty() &&
+        (deliveries_.empty() || stragglers_.front().delivery.due_ns < deliveries_.front().due_ns);
+    if (!is_straggler && deliveries_.empty()) return any;
+    const Delivery& delivery = is_straggler ? stragglers_.front().delivery : deliveries_.front();
+    if (delivery.due_ns > now_ns) return any;
     Deliver(delivery, now_ns);
+    any = true;
+    if (is_straggler) {
+      stragglers_.pop_front();
+      continue;
+    }
     if (delivery.free_mark) ring_->FreeUpTo(*delivery.free_mark);
     deliveries_.pop_front();
-    any = true;
   }
-  return any;
 }
 
 void LinkDirection::Deliver(const Delivery& delivery, uint64_t now_ns) {
@@ -154,8 +175,11 @@ void LinkDirection::Deliver(const Delivery& delivery, uint64_t now_ns) {
 }
 
 std::optional<uint64_t> LinkDirection::next_due_ns() const {
-  if (deliveries_.empty()) return std::nullopt;
-  return deliveries_.front().due_ns;
+  std::optional<uint64_t> due;
+  if (!deliveries_.empty()) due = deliveries_.front().due_ns;
+  if (stragglers_.empty()) return due;
+  const uint64_t straggler = stragglers_.front().delivery.due_ns;
+  return due ? std::min(*due, straggler) : straggler;
 }
 
 void LinkDirection::Set(const LinkParameters& parameters) {
@@ -182,6 +206,7 @@ LinkStatistics LinkDirection::Statistics() const {
       .bytes_out = counters_.bytes_out.Load(),
       .dropped_by_queue = counters_.dropped_by_queue.Load(),
       .dropped_by_loss = counters_.dropped_by_loss.Load(),
+      .reordered = counters_.reordered.Load(),
       .refused = counters_.refused.Load(),
       .overruns = counters_.overruns.Load(),
       .queue_ms_max = Milliseconds(counters_.queue_ns_max.Load()),

@@ -14,6 +14,7 @@
 #include <optional>
 #include <span>
 #include <utility>
+#include <vector>
 
 #include "controller/result.h"
 #include "testing/netns_harness/link_model.h"
@@ -76,6 +77,12 @@ class LinkDirection {
     std::optional<uint64_t> free_mark;  // set on the last delivery from a packet
   };
 
+  // A segment that is delivered after its turn. It keeps its packet, whose memory goes in turn.
+  struct Straggler {
+    std::vector<uint8_t> frame;
+    Delivery delivery;
+  };
+
   // Written by one thread, read by any.
   class Counter {
    public:
@@ -91,24 +98,29 @@ class LinkDirection {
   };
 
   LinkDirection(int in, int out, uint64_t seed, std::unique_ptr<PacketRing> ring)
-      : in_(in), out_(out), ring_(std::move(ring)), losses_(seed) {}
+      : in_(in), out_(out), ring_(std::move(ring)), losses_(seed), reorderings_(seed + 1) {}
 
   void AdoptParameters();
   // Decides the fate of each segment of a packet; returns whether any survives.
   bool Schedule(std::span<const uint8_t> frame, uint64_t now_ns);
   bool Survives(uint32_t bytes, uint64_t now_ns);
+  // Keeps the segment that was scheduled last, for later than its turn.
+  void Hold(std::span<const uint8_t> frame, uint32_t index);
   void Deliver(const Delivery& delivery, uint64_t now_ns);
 
   const int in_;
   const int out_;
   std::unique_ptr<PacketRing> ring_;
-  std::deque<Delivery> deliveries_;  // in order of due_ns; bounded by the ring
+  std::deque<Delivery> deliveries_;   // in order of due_ns; bounded by the ring
+  std::deque<Straggler> stragglers_;  // likewise; bounded by the rate and their delay
 
   LinkParameters parameters_;
   TransmitQueue queue_;
   LossSequence losses_;
+  LossSequence reorderings_;
   uint64_t last_departure_ns_ = 0;  // of the segment scheduled last
-  uint64_t last_due_ns_ = 0;        // deliveries never overtake each other
+  uint64_t last_due_ns_ = 0;        // deliveries never overtake each other ...
+  uint64_t last_straggler_ns_ = 0;  // ... nor do stragglers
 
   std::mutex mutex_;  // the emulator only ever tries to take it
   LinkParameters new_parameters_;
@@ -116,7 +128,8 @@ class LinkDirection {
 
   struct {
     Counter segments_in, segments_out, bytes_in, bytes_out, dropped_by_queue, dropped_by_loss,
-        refused, overruns, deliveries, queue_ns_max, late_ns_max, late_ns_sum, late_over_1ms;
+        reordered, refused, overruns, deliveries, queue_ns_max, late_ns_max, late_ns_sum,
+        late_over_1ms;
   } counters_;
 };
 

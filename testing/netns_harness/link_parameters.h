@@ -13,12 +13,14 @@ enum class Direction { kAToB, kBToA };
 // A burst of losses is counted in segments, not in time: it may hit a lone retransmission again and
 // again, and TCP then waits for seconds.
 struct LinkParameters {
-  double rate_mbit = 0;      // bits of IP packets, 10^6 a second; 0: unlimited
-  double delay_ms = 0;       // one way
-  double loss_percent = 0;   // of segments, by chance, after the queue
-  double loss_burst = 1;     // mean number of segments lost in a row (Gilbert-Elliott if over 1)
-  double queue_bdp = 1;      // drop-tail queue in units of rate x 2 x delay, at least 64 KiB
-  uint64_t queue_bytes = 0;  // the queue in bytes, as it is; 0: queue_bdp decides
+  double rate_mbit = 0;        // bits of IP packets, 10^6 a second; 0: unlimited
+  double delay_ms = 0;         // one way
+  double loss_percent = 0;     // of segments, by chance, after the queue
+  double loss_burst = 1;       // mean number of segments lost in a row (Gilbert-Elliott if over 1)
+  double reorder_percent = 0;  // of segments, by chance: delivered ...
+  double reorder_ms = 0;       // ... so much later, behind those that followed
+  double queue_bdp = 1;        // drop-tail queue in units of rate x 2 x delay, at least 64 KiB
+  uint64_t queue_bytes = 0;    // the queue in bytes, as it is; 0: queue_bdp decides
 
   uint64_t QueueLimitBytes() const {
     constexpr double kOneSuperPacket = 64 << 10;
@@ -38,6 +40,7 @@ struct LinkStatistics {
   uint64_t bytes_out = 0;
   uint64_t dropped_by_queue = 0;  // segments
   uint64_t dropped_by_loss = 0;   // segments
+  uint64_t reordered = 0;         // segments
   uint64_t refused = 0;        // packets the receiving device would not take; 0 unless it is down
   uint64_t overruns = 0;       // packets for which the emulator had no memory; 0 in a valid test
   double queue_ms_max = 0;     // longest wait in the queue

@@ -2,6 +2,7 @@
 #include "testing/netns_harness/netlink.h"
 
 #include <linux/if_addr.h>
+#include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <netlink/netlink.h>
 #include <netlink/route/addr.h>
@@ -13,6 +14,8 @@
 #include <sys/socket.h>
 
 #include <chrono>
+#include <cstdint>
+#include <cstring>
 #include <functional>
 #include <memory>
 #include <thread>
@@ -121,7 +124,8 @@ Status AddAddress(const std::string& device, const std::string& address) {
                  "adding address '" + address + "' to '" + device + "'");
 }
 
-Status AddRoute(const std::string& prefix, const std::string& gateway) {
+Status AddRoute(const std::string& prefix, const std::string& gateway,
+                const std::string& congestion_control) {
   auto socket = OpenNetlink();
   if (!socket) return socket.error();
   auto destination = ParseAddress(prefix);
@@ -133,6 +137,15 @@ Status AddRoute(const std::string& prefix, const std::string& gateway) {
   rtnl_nexthop* hop = rtnl_route_nh_alloc();
   rtnl_route_nh_set_gateway(hop, via->get());
   rtnl_route_add_nexthop(route.get(), hop);  // the route owns it now
+  if (!congestion_control.empty()) {
+    // To libnl all metrics are numbers of four bytes; this one is the name itself.
+    uint32_t name = 0;
+    if (congestion_control.size() > sizeof(name)) {
+      return Error("'" + congestion_control + "' does not fit into a route's metric here");
+    }
+    std::memcpy(&name, congestion_control.data(), congestion_control.size());
+    rtnl_route_set_metric(route.get(), RTAX_CC_ALGO, name);
+  }
   return Outcome(rtnl_route_add(socket->get(), route.get(), 0),
                  "adding a route to '" + prefix + "' through '" + gateway + "'");
 }

@@ -22,8 +22,10 @@ Status SetTransmitQueueLength(const std::string& device, unsigned packets);
 // "10.0.0.1/24" or "fd00::1/64"; IPv6 addresses can be used at once (no duplicate detection).
 Status AddAddress(const std::string& device, const std::string& address);
 
-// A route to `prefix` through the neighbour `gateway`.
-Status AddRoute(const std::string& prefix, const std::string& gateway);
+// A route to `prefix` through the neighbour `gateway`. Its connections use `congestion_control`, a
+// name of at most four characters ("reno", "bbr"); empty: the system's default.
+Status AddRoute(const std::string& prefix, const std::string& gateway,
+                const std::string& congestion_control = "");
 
 // A veth pair with one end here and one in the namespace of process `peer_pid`; both down.
 Status AddVethPair(const std::string& device, const std::string& peer_device, pid_t peer_pid);

@@ -51,6 +51,10 @@ TEST_F(EngineSmokeTest, SaysWhatThisKernelSupports) {
   EXPECT_EQ(daemon.CountLines("^sysctl +orders +orders__tuner_orders"), 1U);
   EXPECT_EQ(daemon.CountLines("^tcp_buffer +flow +flow__sockops"), 1U);
   EXPECT_EQ(daemon.CountLines("^tcp_buffer +sweep +sweep__flows"), 1U);
+  EXPECT_EQ(daemon.CountLines("^tcp_conn +conn +conn__sockops"), 1U);
+  EXPECT_EQ(
+      daemon.CountLines("^tcp_bbr +bbr +bbr__struct_ops|not loaded: .*tcp_bbr.*kernel's own bbr"),
+      1U);
   EXPECT_EQ(daemon.CountLines("^tcp_listen +listen +listen__sockops"), 1U);
   EXPECT_EQ(daemon.CountLines("^tcp_listen +sweep +sweep__listeners"), 1U);
   // So that the log of the matrix shows what each kernel has.
