@@ -76,7 +76,8 @@ void TryReward(Bytes &in) {
     const auto look = in.Next<reward_look>();
     if (then_ns != 0 && !look.limited && look.bytes_acked >= then_bytes) {
       bytes += look.bytes_acked - then_bytes;
-      us += sat_sub(look.now_ns, then_ns) / 1000;
+      const __u64 whole_us = sat_sub(look.now_ns, then_ns) / 1000;  // as the run counts
+      us += whole_us;
     }
     then_ns = std::max(look.now_ns, __u64{1});
     then_bytes = look.bytes_acked;

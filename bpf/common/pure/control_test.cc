@@ -14,10 +14,10 @@ constexpr control_group kHeld = CONTROL_GROUP_DEFAULT, kTuned = CONTROL_GROUP_TU
 control After(int held_runs, double held, int tuned_runs, double tuned, double spread,
               unsigned seed = 1) {
   std::mt19937 random(seed);
-  std::normal_distribution<double> noise(0, spread);
+  std::normal_distribution<double> noise(0, 1);
   control c = {};
   const auto note = [&](control_group group, double mean) {
-    const auto q8 = static_cast<__u32>(256 * std::max(0.0, mean + noise(random)));
+    const auto q8 = static_cast<__u32>(256 * std::max(0.0, mean + spread * noise(random)));
     control_note(&c, group, q8, q8);
   };
   for (int i = 0; i < tuned_runs; i++) note(kTuned, tuned);
