@@ -44,10 +44,11 @@ double MbitOf(const std::vector<BulkFlow>& flows) {
 }
 
 // Connections that were given bbr, as the path lost segments. The first few are for the daemon to
-// learn from; some later ones keep the default, for comparison, and are not taken.
+// learn from, and so long that slow start is not most of them; some later ones keep the default,
+// for comparison, and are not taken.
 Result<std::vector<BulkFlow>> SwitchedFlows(const LossyPath& path, int count) {
   for (int i = 0; i < kLearnedFrom; ++i) {
-    auto flow = StartFlow(path, {.congestion_control = "", .total_bytes = 1'000'000});
+    auto flow = StartFlow(path, {.congestion_control = "", .total_bytes = 3'000'000});
     if (!flow) return flow.error();
     if (auto done = flow->WaitForCompletion(60s); !done) return done.error();
   }
