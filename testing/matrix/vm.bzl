@@ -12,7 +12,7 @@ def vm_test(
         modules = [],
         programs = [],
         memory = "1G",
-        virtual_time = False,
+        virtual_time = True,
         env = {},
         tags = [],
         timeout = "eternal",
@@ -38,7 +38,7 @@ def vm_test(
       programs: paths of programs of this machine that it runs.
       memory: the guest's.
       virtual_time: the guest's clock counts its own instructions and skips its idle time: ten
-        minutes of waiting take seconds, and the host's load does not matter.
+        minutes of waiting take seconds, and the host's load does not matter. Else real time.
       env: more environment variables for it.
       tags: more tags.
       timeout: Bazel's; a minute of it is kept for fetching the kernel. Emulation on a busy machine takes

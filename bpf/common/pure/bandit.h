@@ -127,6 +127,16 @@ PURE int bandit_can(const struct bandit_arm *arm, __u32 index, __u32 available,
 	       (arm->weight >= BANDIT_KNOWN) == known;
 }
 
+/* Is `a` better than `b` by more than the margin and what the two means are
+ * unsure by?
+ */
+PURE int bandit_beats(const struct bandit_arm *a, const struct bandit_arm *b)
+{
+	__u32 unsure = (a->deviation_q8 + b->deviation_q8) / 8;
+
+	return a->mean_q8 > b->mean_q8 + unsure + BANDIT_MARGIN_Q8;
+}
+
 /* The best known arm; the default unless it is beaten plainly. */
 PURE __u32 bandit_best(const struct bandit *bandit, __u32 available)
 {
@@ -137,10 +147,9 @@ PURE __u32 bandit_best(const struct bandit *bandit, __u32 available)
 		return 0;
 	for (__u32 i = 1; i < BANDIT_ARMS; i++) {
 		const struct bandit_arm *arm = &bandit->arms[i];
-		__u32 unsure = (arm->deviation_q8 + own->deviation_q8) / 8;
 
 		if (bandit_can(arm, i, available, 1) && arm->mean_q8 > most &&
-		    arm->mean_q8 > own->mean_q8 + unsure + BANDIT_MARGIN_Q8) {
+		    bandit_beats(arm, own)) {
 			best = i;
 			most = arm->mean_q8;
 		}
@@ -156,11 +165,10 @@ PURE int bandit_is_worse(const struct bandit *bandit, __u32 index, __u64 now_ns)
 {
 	const struct bandit_arm *own = &bandit->arms[0];
 	const struct bandit_arm *arm = &bandit->arms[index & 3];
-	__u32 unsure = (arm->deviation_q8 + own->deviation_q8) / 8;
 
 	return now_ns < bandit->back_until_ns ||
 	       (own->weight >= BANDIT_KNOWN && arm->weight >= BANDIT_KNOWN &&
-		own->mean_q8 > arm->mean_q8 + unsure + BANDIT_MARGIN_Q8);
+		bandit_beats(own, arm));
 }
 
 /* An unknown arm whose turn it is, 0 if none. */
