@@ -4,7 +4,12 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
-#include <cerrno>
+#include <algorithm>
+#include <chrono>
+#include <cstdlib>
+#include <fstream>
+#include <string>
+#include <tuple>
 #include <utility>
 
 #include "testing/netns_harness/expect.h"
@@ -14,7 +19,15 @@
 namespace bpftune::testing {
 namespace {
 
+using namespace std::chrono_literals;
+
 constexpr uint16_t kDiscard = 9;
+constexpr char kDestinations[] = "fd99::/64";
+constexpr int64_t kMtuBeyond = 1280;  // the least that IPv6 has
+constexpr int64_t kRememberedSeconds = 86400;
+constexpr auto kAnswered = 2s;
+// Of rt6_stats_seq_show() in net/ipv6/ip6_fib.c.
+constexpr int kEntriesField = 6;
 
 // Destination `number`, which has a route of its own.
 std::string Destination(int number) { return "fd99::" + std::to_string(number); }
@@ -24,34 +37,53 @@ std::string Destination(int number) { return "fd99::" + std::to_string(number); 
 Result<RouteCase> RouteCase::Create(int64_t max_size) {
   auto host = Host::Create("routes");
   if (!host) return host.error();
-  auto peer = Host::Create("neighbour");
-  if (!peer) return peer.error();
-  auto pair = VethPair::Create(*host, *peer);
-  if (!pair) return pair.error();
-  for (const auto& [name, value] :
-       {std::pair<std::string, int64_t>{kRouteMaxSize, max_size}, {kRouteGcThresh, max_size / 4}}) {
-    auto set = host->SetSysctl(name, std::to_string(value));
+  auto router = Host::Create("router");
+  if (!router) return router.error();
+  auto beyond = Host::Create("beyond");
+  if (!beyond) return beyond.error();
+  auto near = VethPair::Create(*host, *router);
+  if (!near) return near.error();
+  auto far = VethPair::Create(*router, *beyond);
+  if (!far) return far.error();
+  auto route = router->AddRoute(kDestinations, far->b.ipv6);
+  if (!route) return route.error();
+  using Setting = std::tuple<const Host*, std::string, int64_t>;
+  for (const auto& [where, name, value] :
+       {Setting{&*host, kRouteMaxSize, max_size}, Setting{&*host, kRouteGcThresh, max_size / 4},
+        Setting{&*host, "net.ipv6.route.mtu_expires", kRememberedSeconds},
+        Setting{&*router, "net.ipv6.conf.all.forwarding", 1},
+        Setting{&*router, "net.ipv6.conf." + far->a.device + ".mtu", kMtuBeyond}}) {
+    auto set = where->SetSysctl(name, std::to_string(value));
     if (!set) return set.error();
   }
-  return RouteCase(std::move(*pair));
+  return RouteCase(std::move(*near), std::move(*far));
+}
+
+int RouteCase::Remembered() const {
+  return host().Run([] {
+    std::ifstream file("/proc/thread-self/net/rt6_stats");
+    std::string field;
+    for (int i = 0; i < kEntriesField; ++i) file >> field;
+    return static_cast<int>(std::strtol(field.c_str(), nullptr, 16));
+  });
 }
 
 Result<int> RouteCase::Use(int count) {
   const UniqueFd socket(
       host().Run([] { return ::socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0); }));
   if (!socket) return Error::FromErrno("making a UDP socket");
-  int refused = 0;
+  const std::string packet(kMtuBeyond, 'x');
   for (const int last = used_ + count; used_ < last;) {
     const std::string to = Destination(++used_);
-    auto added = host().AddRoute(to + "/128", pair_->b.ipv6);
+    auto added = host().AddRoute(to + "/128", near_->b.ipv6);
     auto address = MakeAddress(to, kDiscard);
     if (!added) return added.error();
     if (!address) return address.error();
-    if (sendto(socket.get(), "", 0, 0, address->get(), address->length) == 0) continue;
-    if (errno != ENETUNREACH) return Error::FromErrno("sending to '" + to + "'");
-    ++refused;
+    if (sendto(socket.get(), packet.data(), packet.size(), 0, address->get(), address->length) < 0)
+      return Error::FromErrno("sending to '" + to + "'");
   }
-  return refused;
+  EventuallyTrue([&] { return Remembered() >= used_; }, kAnswered);
+  return std::max(used_ - Remembered(), 0);
 }
 
 Result<int64_t> RouteCase::ValueOf(const std::string& tunable) const {
@@ -63,7 +95,7 @@ Result<int64_t> RouteCase::ValueOf(const std::string& tunable) const {
 }
 
 Status RouteCase::DropRoutes() {
-  return host().Run([this] { return DeleteLink(pair_->a.device); });
+  return host().Run([this] { return DeleteLink(near_->a.device); });
 }
 
 }  // namespace bpftune::testing

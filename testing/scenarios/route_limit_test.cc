@@ -58,7 +58,8 @@ class RouteLimitTest : public ::testing::Test {
 
 TEST_F(RouteLimitTest, IsSaidToBeNoneWhereTheKernelHasNone) {
   ASSERT_OK_AND_ASSIGN(const int refused, routes().Use(3 * kLimit));
-  std::printf("    refused by this kernel: %d of %d\n", refused, static_cast<int>(3 * kLimit));
+  std::printf("    not remembered by this kernel: %d of %d\n", refused,
+              static_cast<int>(3 * kLimit));
 
   ASSERT_OK_AND_ASSIGN(Daemon daemon, Daemon::Start(kDaemonPath, {"-S", "-l", kTunersPath}));
   ASSERT_OK_AND_ASSIGN(DaemonExit exit, daemon.WaitForExit(kPatience));
