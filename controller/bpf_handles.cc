@@ -8,7 +8,8 @@
 #include <cerrno>
 #include <cstring>
 #include <fstream>
-#include <iterator>
+#include <sstream>
+#include <utility>
 
 namespace bpftune {
 
@@ -19,7 +20,10 @@ bool IsObjectName(const std::string& name) {
 Result<ObjectFile> ReadObject(const std::string& path) {
   std::ifstream in(path, std::ios::binary);
   if (!in) return Error::FromErrno("opening '" + path + "'");
-  return ObjectFile{path, std::string(std::istreambuf_iterator<char>(in), {})};
+  std::ostringstream bytes;
+  bytes << in.rdbuf();
+  if (in.bad()) return Error::FromErrno("reading '" + path + "'");
+  return ObjectFile{path, std::move(bytes).str()};
 }
 
 Result<BpfObjectPtr> OpenObject(const ObjectFile& file) {

@@ -231,6 +231,27 @@ bool AttachAll(bpf_object* object, int cgroup_fd, Search* search, std::vector<At
   return true;
 }
 
+// What its checks say, before anything is asked of the other hooks: where there is nothing to do
+// they need not work, nor cost the time of a load. A check that does not load says nothing.
+Result<std::string> WhyStandDown(const Recipe& recipe, const std::vector<HookState>& states) {
+  std::string reason;
+  for (size_t row = 0; row < states.size() && reason.empty(); ++row) {
+    const HookState& state = states[row];
+    if (state.hook.kind != HOOK_CHECK || state.program.empty()) continue;
+    Choice alone(states.size());
+    alone[row] = state.program;
+    auto loaded = recipe.Load(alone);
+    if (!loaded) continue;
+    auto attached = Attach(loaded->get(), state, recipe.facts.cgroup_fd);
+    if (!attached) continue;
+    auto ran = RunIterator(attached->link.get(), &reason);
+    if (!ran) return ran.error().Within(recipe.description.name + ", " + state.program);
+  }
+  std::ranges::replace_if(
+      reason, [](char c) { return c < ' ' || c > '~'; }, '?');
+  return reason;
+}
+
 Status CheckRequired(const Description& description, const std::vector<HookState>& states) {
   for (const HookState& state : states) {
     if (!state.hook.required || !state.program.empty()) continue;
@@ -281,6 +302,10 @@ Result<Tuner> Tuner::Load(const ObjectFile& file, Description description, uint1
   tuner.LookForModules(facts.modules);
   const Recipe recipe{file, id, tuner.description_, maps, tuner.kept_, facts};
   Search search(tuner.description_, facts.without);
+  auto reason = WhyStandDown(recipe, search.states());
+  if (!reason) return reason.error();
+  tuner.stands_down_ = std::move(*reason);
+  if (!tuner.stands_down_.empty()) return tuner;
   // Usually the first choice of every hook works, and this loads once.
   for (;;) {
     auto loaded = recipe.Load(search.choice());
@@ -295,24 +320,10 @@ Result<Tuner> Tuner::Load(const ObjectFile& file, Description description, uint1
     break;
   }
   tuner.states_ = search.states();
-  if (auto checked = tuner.RunChecks(); !checked) return checked.error();
-  if (!tuner.stands_down_.empty()) return tuner;
   auto complete = CheckRequired(tuner.description_, tuner.states_);
   if (!complete) return complete.error();
   tuner.kept_.Keep(tuner.object_.get(), pins);
   return tuner;
-}
-
-// Before anything is asked of the other hooks: where there is nothing to do, they need not work.
-Status Tuner::RunChecks() {
-  for (size_t row = 0; row < states_.size(); ++row) {
-    if (states_[row].hook.kind != HOOK_CHECK || !links_[row].link) continue;
-    auto ran = RunIterator(links_[row].link.get(), &stands_down_);
-    if (!ran) return ran.error().Within(description_.name + ", " + states_[row].program);
-  }
-  std::ranges::replace_if(
-      stands_down_, [](char c) { return c < ' ' || c > '~'; }, '?');
-  return Ok();
 }
 
 void Tuner::LookForModules(ModuleUse use) {

@@ -101,7 +101,6 @@ class Tuner {
       : id_(id), description_(std::move(description)), cgroup_fd_(cgroup_fd) {}
 
   Result<UniqueFd> RunFirst(tuner_hook_kind kind) const;
-  Status RunChecks();
 
   uint16_t id_;
   Description description_;

@@ -15,8 +15,11 @@
  */
 #include "bpf/common/tuner.bpf.h"
 
-#define WALK_STEP 128
-#define WALK_STEPS 512 /* 65,536 namespaces at most */
+/* Three loops, each in a function of its own: the verifier goes through each of
+ * them once. 32 * 32 * 64 = 65,536 namespaces at most. */
+#define WALK_STEP 32
+#define WALK_STRIDE 32
+#define WALK_STRIDES 64
 
 /* The walk under way. */
 struct {
@@ -36,8 +39,7 @@ static __always_inline __u64 walked_netns_id(struct net *net)
 	return BPF_CORE_READ(net, net_cookie);
 }
 
-/* A global function too, for each of WALK_STEPS turns. */
-__noinline int walk_some(int turn)
+__noinline int walk_step(int turn)
 {
 	for (int i = 0; i < WALK_STEP && walk.at; i++) {
 		__u64 address = walk.at - bpf_core_field_offset(struct net, list);
@@ -52,6 +54,13 @@ __noinline int walk_some(int turn)
 	return turn;
 }
 
+__noinline int walk_stride(int turn)
+{
+	for (int i = 0; i < WALK_STRIDE && walk.at; i++)
+		walk_step(i);
+	return turn;
+}
+
 /* False: there were more than fit in a walk; not all have been walked. */
 static __always_inline bool walk_namespaces(void)
 {
@@ -60,7 +69,7 @@ static __always_inline bool walk_namespaces(void)
 
 	walk.first = walk.at = (__u64)net + bpf_core_field_offset(struct net, list);
 	walk.ops = (__u64)BPF_CORE_READ(net, ns.ops);
-	for (int turn = 0; turn < WALK_STEPS && walk.at; turn++)
-		walk_some(turn);
+	for (int i = 0; i < WALK_STRIDES && walk.at; i++)
+		walk_stride(i);
 	return !walk.at;
 }

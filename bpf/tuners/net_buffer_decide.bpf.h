@@ -118,7 +118,7 @@ static __always_inline struct request *raise(__u32 row, __u16 scenario, __u64 mi
 	return request;
 }
 
-static __always_inline void decide_backlog(void)
+__noinline int decide_backlog(void)
 {
 	struct knob *k = &knobs[TUNABLE_MAX_BACKLOG];
 	__u64 available = sat_mul(sample_value(SAMPLE_MEM_AVAILABLE), 1024);
@@ -128,22 +128,23 @@ static __always_inline void decide_backlog(void)
 	if (!look.lost) {
 		if (look.saturated && look.now_ns >= k->held_until_ns)
 			hold(TUNABLE_MAX_BACKLOG, COUNT_HELD_SATURATED, HELD_BUSY_NS);
-		return;
+		return 0;
 	}
 	request = raise(TUNABLE_MAX_BACKLOG, SCENARIO_BACKLOG_OVERFLOWED, look.lost,
 			min_u64(backlog_ceiling(&look.lost_window, available, look.cpus), most),
 			per_million(look.lost, look.arrived));
 	watch.evidence++; /* what comes now has seen the new value */
 	if (!request)
-		return;
+		return 0;
 	request->evidence[0] = look.lost_cpu;
 	request->evidence[1] = look.lost;
 	request->evidence[2] = look.arrived;
 	request->evidence[3] = look.lost_window.softirq_permille;
 	request_send(request, RING_QUIET);
+	return 0;
 }
 
-static __always_inline void decide_budget(void)
+__noinline int decide_budget(void)
 {
 	const struct cpu_window *w = &look.squeezed_window;
 	__u32 row = cpu_ran_out_of_time(w, value_of(TUNABLE_BUDGET_USECS)) ? TUNABLE_BUDGET_USECS :
@@ -154,7 +155,7 @@ static __always_inline void decide_budget(void)
 	if (!w->squeezed) {
 		if (look.no_room && look.now_ns >= knobs[TUNABLE_BUDGET].held_until_ns)
 			hold(TUNABLE_BUDGET, COUNT_HELD_NO_ROOM, HELD_BUSY_NS);
-		return;
+		return 0;
 	}
 	if (row == TUNABLE_BUDGET_USECS)
 		most = tuner.tunables[TUNABLE_BUDGET_USECS].max;
@@ -162,12 +163,13 @@ static __always_inline void decide_budget(void)
 	request = raise(row, SCENARIO_BUDGET_SPENT, most, most,
 			per_million(w->squeezed, w->processed));
 	if (!request)
-		return;
+		return 0;
 	request->evidence[0] = look.squeezed_cpu;
 	request->evidence[1] = w->squeezed;
 	request->evidence[2] = w->ns / 1000000;
 	request->evidence[3] = w->idle_permille;
 	request_send(request, RING_QUIET);
+	return 0;
 }
 
 /* What we have written and what was there before; false: nothing of ours. */
@@ -191,18 +193,20 @@ static __always_inline __s32 distance_q8(__u32 row)
 	return is_raised(row, &value, &baseline) ? log2_ratio_q8(value, baseline) : 0;
 }
 
-static __always_inline void step_back(__u32 row, __u64 waits)
+__noinline int step_back(__u32 row, __u64 waits)
 {
 	struct knob *k = &knobs[row];
 	struct request *request;
 	__u64 value, baseline;
 
+	if (row >= TUNABLE_COUNT)
+		return 0;
 	if (!is_raised(row, &value, &baseline) || look.now_ns - k->moved_ns < STEP_BACK_NS)
-		return;
+		return 0;
 	request = propose_value(row, SCENARIO_WAITS_FOLLOW_BUDGET, value,
 				shrink_by_shift(value, 1, baseline));
 	if (!request)
-		return;
+		return 0;
 	request->evidence[0] = waits;
 	request->evidence[1] = correlation_permille(&watch.waits);
 	request->evidence[2] = knob_quiet_ns(k) / NET_SECOND_NS;
@@ -210,15 +214,16 @@ static __always_inline void step_back(__u32 row, __u64 waits)
 	knob_note_harm(k, look.now_ns);
 	hold_until(row, k->held_until_ns);
 	watch.until_ns = look.now_ns + WATCH_NS; /* to see what comes of it */
+	return 0;
 }
 
 /* Do tasks wait longer, the longer a CPU may receive? */
-static __always_inline void look_at_waits(void)
+__noinline int look_at_waits(void)
 {
 	__u64 waits = permille(look.wait_ns, look.waited_ns);
 
 	if (!look.waited_ns)
-		return;
+		return 0;
 	if (look.now_ns - watch.waits_ns > WAITS_NS) /* of another time */
 		__builtin_memset(&watch.waits, 0, sizeof(watch.waits));
 	watch.waits_ns = look.now_ns;
@@ -226,9 +231,10 @@ static __always_inline void look_at_waits(void)
 			distance_q8(TUNABLE_BUDGET) + distance_q8(TUNABLE_BUDGET_USECS),
 			log2_ratio_q8(max_u64(waits, WAITS_LEAST_PERMILLE), WAITS_LEAST_PERMILLE));
 	if (!correlation_at_least(&watch.waits, WAITS_FOLLOW_PERMILLE))
-		return;
+		return 0;
 	step_back(TUNABLE_BUDGET, waits);
 	step_back(TUNABLE_BUDGET_USECS, waits);
+	return 0;
 }
 
 /* A global function: verified once, apart from what calls it. */
@@ -241,27 +247,30 @@ __noinline int decide(int unused)
 	return unused;
 }
 
-/* A series that has ended, and the way down. */
-static __always_inline void settle(__u32 row)
+/* A series that has ended, and the way down. A global function too. */
+__noinline int settle(__u32 row)
 {
 	struct knob *k = &knobs[row];
 	struct request *request;
 	__u64 value, baseline, target;
 
+	if (row >= TUNABLE_COUNT)
+		return 0;
 	if (!k->hurt_ns)
 		k->hurt_ns = look.now_ns; /* an earlier daemon may have raised it */
 	if (knob_has_helped(k, look.now_ns))
 		count(COUNT_RAISES_HELPED);
 	if (!is_raised(row, &value, &baseline))
-		return;
+		return 0;
 	target = knob_lowered(k, look.now_ns, value, baseline);
 	if (!target)
-		return;
+		return 0;
 	request = propose_value(row, SCENARIO_NOT_NEEDED, value, target);
 	if (!request)
-		return;
+		return 0;
 	request->evidence[0] = (look.now_ns - k->hurt_ns) / NET_SECOND_NS;
 	request->evidence[1] = baseline;
 	request_send(request, RING_QUIET);
 	k->moved_ns = k->lowered_ns = look.now_ns;
+	return 0;
 }
