@@ -61,7 +61,8 @@ std::vector<uint64_t> ParseTable(const TableForm& form, std::string_view text, s
     if (!value || key >= most_lines) continue;
     next = key + 1;
     if (out.size() < next * columns) out.resize(next * columns);
-    for (size_t column = 0; column < columns && value; ++column) {
+    for (size_t column = 0; column < columns; ++column) {
+      if (!value) break;
       out[key * columns + column] = *value;
       value = Number(TakeWord(&line), form.base);
     }

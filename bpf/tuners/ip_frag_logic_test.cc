@@ -134,7 +134,7 @@ TEST(FragRaised, GoesByWhatWasDroppedElseByAStep) {
       {"nearly full: a step", 3 * kMiB + 1, 0, 1024 * kMiB, 5 * kMiB},
       {"few were dropped: twice", 3 * kMiB, 1, 1024 * kMiB, 8 * kMiB},
       {"many: four times", 4 * kMiB, 1'000'000, 1024 * kMiB, 16 * kMiB},
-      {"between", 4 * kMiB, 500, 1024 * kMiB, (4 * kMiB + 500 * FRAGMENT_BYTES) * 2},
+      {"between", 4 * kMiB, 500, 1024 * kMiB, (4 * kMiB + 500ULL * FRAGMENT_BYTES) * 2},
       {"more than can be multiplied", 4 * kMiB, UINT64_MAX, 1024 * kMiB, 16 * kMiB},
       {"not over the ceiling", 4 * kMiB, 1'000'000, 6 * kMiB, 6 * kMiB},
       {"too little below the ceiling", 4 * kMiB, 1'000'000, 4 * kMiB + 1000, 0},

@@ -101,7 +101,7 @@ PURE __u64 neigh_raised(__u64 entries, __u64 per_window, __u64 thresh3, __u64 ce
  * that ratio: where that is all, it is what comes out. */
 PURE void neigh_scale(__u64 thresh3, const __s64 *least, __s64 *out)
 {
-	__s64 high = thresh3;
+	__s64 high = PURE_S64(thresh3);
 	__u8 is_least = high <= least[NEIGH_THRESHOLDS - 1];
 
 	for (int i = NEIGH_THRESHOLDS - 1; i >= 0; i--) {

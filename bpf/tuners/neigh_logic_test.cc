@@ -182,7 +182,7 @@ TEST(TableSimulationTest, SlowGrowthTakesFewSteps) {
   for (int i = 0; i < 20000; ++i) table.Arrive(10 * kMs, 10 * kMs);
   EXPECT_EQ(table.lost(), 0U);
   EXPECT_LE(table.raises(), 6);
-  EXPECT_LE(table.thresh3(), 4U * 20000 + NEIGH_ROUNDING);
+  EXPECT_LE(table.thresh3(), 4ULL * 20000 + NEIGH_ROUNDING);
 }
 
 TEST(TableSimulationTest, ScanEndsAtTheCeilingAndComesBack) {

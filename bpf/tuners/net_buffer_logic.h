@@ -45,7 +45,7 @@ enum {
 /* Between two steps down. */
 #define STEP_DOWN_NS (30 * NET_SECOND_NS)
 /* A need that comes back so long after a step down is a new one. */
-#define FORGET_NS (24 * 3600 * NET_SECOND_NS)
+#define FORGET_NS (86400 * NET_SECOND_NS)
 
 /* ---- one CPU ------------------------------------------------------------- */
 
@@ -172,7 +172,7 @@ PURE __u64 backlog_ceiling(const struct cpu_window *w, __u64 available_bytes, __
 {
 	__u64 memory = available_bytes / BACKLOG_MEMORY_PART / PACKET_BYTES / max_u64(cpus, 1);
 
-	if (w->softirq_us < 2 * TICK_US)
+	if (w->softirq_us < 2ULL * TICK_US)
 		return memory;
 	return min_u64(memory, mul_div(w->processed, BACKLOG_DELAY_US, w->softirq_us));
 }

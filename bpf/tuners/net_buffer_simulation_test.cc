@@ -15,6 +15,7 @@
 namespace {
 
 constexpr uint64_t kSecond = 1'000'000'000;
+constexpr uint64_t kMinute = 60;  // seconds, for Run()
 constexpr uint64_t kMs = 1'000'000;
 constexpr uint64_t kFound = 1000;
 constexpr uint64_t kAvailable = 8ULL << 30;
@@ -145,9 +146,9 @@ TEST(NetBufferSimulation, ComesBackWithinTwentyMinutesOfTheLastBurst) {
   Machine machine([](uint64_t ms) { return ms < 60'000 ? Bursts(ms, 20'000) : 0; });
   machine.Run(60);
   EXPECT_GE(machine.backlog, 16'000U);
-  machine.Run(9 * 60);
+  machine.Run(9 * kMinute);
   EXPECT_GE(machine.backlog, 16'000U) << "kept for a while";
-  machine.Run(11 * 60);
+  machine.Run(11 * kMinute);
   EXPECT_EQ(machine.backlog, kFound);
 }
 
@@ -169,7 +170,7 @@ TEST(NetBufferSimulation, NoBurstRaisesItPastTheCeiling) {
 TEST(NetBufferSimulation, WhatNoRoomHelpsIsTakenBackAndTriedMoreAndMoreRarely) {
   Machine machine([](uint64_t) { return 100; });
   machine.DropAnyway(10);
-  machine.Run(24 * 3600);
+  machine.Run(1440 * kMinute);
   EXPECT_LE(machine.largest, 8 * kFound);
   EXPECT_LE(machine.changes, 4 * 8) << "three up and one back, eight times a day";
   EXPECT_GE(machine.changes, 4 * 3);

@@ -137,7 +137,7 @@ TEST(RouteSimulationTest, SettlesAndStaysWhileRoutesAreInUse) {
   const int changes = ns.changes();
   EXPECT_GE(settled, 6000U);
   EXPECT_LE(settled, 12'000U);
-  ns.LookFor(24 * 3600, 3000);
+  ns.LookFor(86400, 3000);
   EXPECT_EQ(ns.max_size(), settled);
   EXPECT_EQ(ns.changes(), changes);
 }
@@ -150,7 +150,7 @@ TEST(RouteSimulationTest, ComesDownToWhereItWasFoundAndNotBelow) {
   const int before = ns.changes();
   ns.LookFor(590, 100);
   EXPECT_GE(ns.max_size(), 100'000U) << "not before ten minutes";
-  ns.LookFor(3 * 3600, 100);
+  ns.LookFor(10800, 100);
   EXPECT_EQ(ns.max_size(), kDefault);
   EXPECT_LT(ns.changes() - before, 60);
 }

@@ -10,7 +10,7 @@ namespace {
 
 constexpr uint64_t kMs = 1'000'000;
 constexpr uint64_t kStart = 1'000'000 * kMs;
-constexpr uint32_t kFound = 212'992;  // bytes: what the kernel began with for decades
+constexpr uint64_t kFound = 212'992;  // bytes: what the kernel began with for decades
 constexpr uint64_t kPage = 4096;
 
 // ---- requests
@@ -208,7 +208,7 @@ struct Server {
 
 TEST(DefaultLoopTest, HoldsABurstAndNoMore) {
   const Server server = {.arriving_a_ms = 20, .burst_ms = 100, .every_ms = 1000, .reads_a_ms = 5};
-  const uint64_t needed = 100 * (20 - 5) * DATAGRAM_BYTES;
+  const uint64_t needed = 100 * (20ULL - 5) * DATAGRAM_BYTES;
   const uint64_t settled = server.Settles(16 << 20);
   EXPECT_GE(settled, needed);
   EXPECT_LE(settled, 2 * needed);
