@@ -6,15 +6,13 @@
 #include <iterator>
 #include <utility>
 
+#include "controller/place.h"
+
 namespace bpftune {
 
 using Kind = JournalRecord::Kind;
 
 namespace {
-
-state_key KeyOf(const request& record, uint16_t row) {
-  return {.netns = record.netns, .tuner = record.tuner, .row = row, .reserved = 0};
-}
 
 // The administrator may write a value in this many turns before we stop watching him.
 constexpr int kPutBackRounds = 8;
@@ -27,30 +25,37 @@ bool IsForeign(const published& done, uint64_t reclaimed, const Values& ours, co
   return done.writes != 0 && done.reclaimed == reclaimed && now != ours;
 }
 
+// A device that has just the value it had before us: one of the same name, made since. The sysctl
+// watcher would have seen an administrator put it back.
+bool IsMadeAnew(const Tunable& tunable, const published& done, const Values& now) {
+  return IsOfEachDevice(tunable.name) && now == Values::Of(done.baseline, tunable.values);
+}
+
 }  // namespace
 
 Applier::Case Applier::CaseOf(const Description& tuner, const request& record) const {
   const Tunable& tunable = tuner.tunables[record.tunable];
-  const state_key key = KeyOf(record, record.tunable);
+  const state_key key = KeyOf(tuner, record, record.tunable);
   return {tuner,
           tunable,
           tuner.scenarios[record.scenario],
           record,
-          {NetnsId{record.netns}, tunable.name},
+          {NetnsId{record.netns}, NameOf(tunable, record)},
           key,
-          KeyOf(record, tunable.set_row),
+          KeyOf(tuner, record, tunable.set_row),
           edges_.state->Published(key).value_or(published{})};
 }
 
 void Applier::Apply(const Description& tuner, const request& record) {
   if (record.tunable >= tuner.tunables.size() || record.scenario >= tuner.scenarios.size() ||
-      tuner.tunables[record.tunable].on_sockets) {
-    edges_.state->ClearPending(KeyOf(record, record.tunable));
+      tuner.tunables[record.tunable].on_sockets ||
+      !NamesDevice(tuner.tunables[record.tunable], record)) {
+    edges_.state->ClearPending(KeyOf(tuner, record, record.tunable));
     if (edges_.summary->Refused({NetnsId{record.netns}, tuner.name}, "a damaged request")) {
       edges_.log->Warning(
           "tuner '" + tuner.name +
-          "' asked for a tunable or a scenario that it has not described, or for a value of "
-          "what it sets on sockets itself; ignored");
+          "' asked for a tunable or a scenario that it has not described, for a value of "
+          "what it sets on sockets itself, or for a device that cannot be; ignored");
     }
     return;
   }
@@ -80,7 +85,12 @@ void Applier::Carry(Case& c) {
   c.current = *current;
   const uint64_t reclaimed = owner_before ? owner_before->reclaimed : 0;
   const Values ours = Values::Of(c.done.last, tunable.values);
-  if (IsForeign(c.done, reclaimed, ours, c.current)) {
+  const bool foreign = IsForeign(c.done, reclaimed, ours, c.current);
+  if (foreign && IsMadeAnew(tunable, c.done, c.current)) {
+    Record(Kind::kReleased, c, c.current);
+    edges_.state->Forget(c.key);
+    c.done = {};
+  } else if (foreign) {
     edges_.summary->Refused(c.place, "it is the administrator's");
     return Yield(c.tuner, c.place, c.key, tunable, c.current, ours);
   }
@@ -117,7 +127,7 @@ bool Applier::MakesRoomForOwner(const Case& c) {
   edges_.summary->Refused(c.place, "no room to remember who else writes it");
   if (std::exchange(said_no_room_, true)) return false;
   edges_.log->Warning(
-      "'" + c.tunable.name + "' in " + edges_.name_of(c.place.netns) +
+      "'" + c.place.name + "' in " + edges_.name_of(c.place.netns) +
       " was not changed, nor will be others that were not changed before: there is no room to "
       "remember who else writes them (" +
       (ordered ? std::to_string(STATE_MAX_ENTRIES) + " sets of tunables at most"
@@ -136,7 +146,7 @@ void Applier::LookAgain(const Description& tuner, uint16_t tuner_id) {
   }
   if (edges_.state->Control(tuner_id).paused != 0 || IsFrozen()) return;
   const Tunable& tunable = tuner.tunables[last.key.row];
-  const SysctlPlace place{NetnsId{last.key.netns}, tunable.name};
+  const SysctlPlace& place = last.place;
   state_key set = last.key;
   set.row = tunable.set_row;
   const auto owner = edges_.state->Owner(set);
@@ -147,7 +157,10 @@ void Applier::LookAgain(const Description& tuner, uint16_t tuner_id) {
   if (!current || !done) return;  // what is wrong with it the next request finds
   const Values ours = Values::Of(done->last, tunable.values);
   if (IsForeign(*done, owner ? owner->reclaimed : 0, ours, *current)) {
-    Yield(tuner, place, last.key, tunable, *current, ours);
+    // A device made anew is not the administrator's doing; the next request finds that out.
+    if (!IsMadeAnew(tunable, *done, *current)) {
+      Yield(tuner, place, last.key, tunable, *current, ours);
+    }
   }
 }
 
@@ -156,7 +169,7 @@ void Applier::Write(Case& c, uint64_t reclaimed) {
   if (!remembered) return Refuse(c, remembered.error().message(), kJournalAdvice);
   auto written = edges_.actuator->Write(c.place, c.inode(), c.wanted);
   if (!written) {
-    Record(Kind::kStands, c, c.current);  // nothing of ours has landed
+    Record(Kind::kStands, c, Landed(c));
     // Denied by the watcher: the administrator came first.
     if (IsOwned(edges_.state->Owner(c.set_key))) {
       edges_.summary->Refused(c.place, "it is the administrator's");
@@ -230,7 +243,7 @@ void Applier::CountRefusal(const Case& c) {
 void Applier::Refuse(const Case& c, const std::string& reason, const std::string& advice) {
   CountRefusal(c);
   if (!edges_.summary->Refused(c.place, reason)) return;
-  edges_.log->Warning("'" + c.tunable.name + "' in " + edges_.name_of(c.place.netns) +
+  edges_.log->Warning("'" + c.place.name + "' in " + edges_.name_of(c.place.netns) +
                       " was not changed to (" +
                       Values::Of(c.record.wanted, c.tunable.values).Text() + "): " + reason +
                       (advice.empty() ? "" : ". " + advice));
@@ -238,10 +251,15 @@ void Applier::Refuse(const Case& c, const std::string& reason, const std::string
 
 void Applier::RefuseFailedWrite(const Case& c, const Error& error) {
   if (IsGone(error) && c.record.netns != 0) {
+    const bool of_device = IsOfEachDevice(c.tunable.name);
+    const std::string gone = of_device ? "the device is gone" : "the namespace is gone";
     edges_.state->Forget(c.key);
-    if (edges_.summary->Refused(c.place, "the namespace is gone")) {
-      edges_.log->Notice("'" + c.tunable.name + "' in " + edges_.name_of(c.place.netns) +
-                         " is not changed: the namespace is gone");
+    if (of_device && !IsOwned(edges_.state->Owner(c.set_key))) {
+      edges_.state->ForgetOwner(c.set_key);
+    }
+    if (edges_.summary->Refused(c.place, gone)) {
+      edges_.log->Notice("'" + c.place.name + "' in " + edges_.name_of(c.place.netns) +
+                         " is not changed: " + gone);
     }
     return;
   }
@@ -249,6 +267,20 @@ void Applier::RefuseFailedWrite(const Case& c, const Error& error) {
   Refuse(
       c, error.message(),
       locked ? "Let bpftune write below /proc/sys/net (in a container: mount it read-write)" : "");
+}
+
+// What the administrator wrote that replaced what was here: of a tunable in several files each
+// number for itself. Nothing: it may have been meant for another namespace.
+std::optional<Values> Applier::TheirsHere(const Case& c, const owner& theirs) {
+  Values values = Values::Of(theirs.values, theirs.count);
+  const Values before = Values::Of(theirs.before, c.tunable.values);
+  if (!IsInSeveralFiles(c.place.name)) {
+    return c.current == before ? std::optional(values) : std::nullopt;
+  }
+  for (uint32_t i = 0; i < values.count; ++i) {
+    if (c.current.number[i] != before.number[i]) values.number[i] = VALUE_UNSAID;
+  }
+  return values;
 }
 
 // It became the administrator's while we wrote, so our write may have landed on top of his: his
@@ -263,11 +295,12 @@ void Applier::GiveWay(const Case& c, const Values& back) {
     auto now_there = edges_.actuator->Read(c.place, c.inode());
     if (!now_there) return;
     if (now_there->StartsWith(values)) return Record(Kind::kReleased, c, *now_there);
-    if (c.current != Values::Of(theirs->before, c.tunable.values)) break;
-    auto written = edges_.actuator->Write(c.place, c.inode(), values);
+    const auto here = TheirsHere(c, *theirs);
+    if (!here || now_there->StartsWith(*here)) break;
+    auto written = edges_.actuator->Write(c.place, c.inode(), *here);
     if (written) {
-      edges_.log->Notice("'" + c.tunable.name + "' in " + edges_.name_of(c.place.netns) + ": pid " +
-                         std::to_string(theirs->pid) + " wrote (" + values.Text() +
+      edges_.log->Notice("'" + c.place.name + "' in " + edges_.name_of(c.place.netns) + ": pid " +
+                         std::to_string(theirs->pid) + " wrote (" + here->Text() +
                          ") while bpftune was writing; that value stands");
     } else if (written.error().code() != EPERM && !Withdraw(c, *theirs)) {
       break;  // the kernel takes it from nobody, and there was none before it
@@ -312,10 +345,10 @@ void Applier::Publish(const Case& c, const Values& written, uint64_t reclaimed) 
   entry.reclaimed = reclaimed;
   ++entry.writes;
   entry.refused = 0;
-  last_changes_[c.key.tuner] = {c.key, c.inode(), entry.time_ns};
+  last_changes_[c.key.tuner] = {c.key, c.place, c.inode(), entry.time_ns};
   auto published = edges_.state->Publish(c.key, entry);
   if (!published && edges_.summary->Refused(c.place, "no room to remember it")) {
-    edges_.log->Warning("'" + c.tunable.name +
+    edges_.log->Warning("'" + c.place.name +
                         "' was changed but cannot be remembered: " + published.error().message());
   }
 }
@@ -338,7 +371,7 @@ void Applier::Yield(const Description& tuner, const SysctlPlace& place, const st
   if (edges_.journal) {  // else a value of theirs that happens to be one of ours would be undone
     (void)edges_.journal->Append({Kind::kReleased, place, 0, ours, current});
   }
-  edges_.log->Notice("'" + tunable.name + "' in " + edges_.name_of(place.netns) + " is (" +
+  edges_.log->Notice("'" + place.name + "' in " + edges_.name_of(place.netns) + " is (" +
                      current.Text() + ") where bpftune had written (" + ours.Text() +
                      "): somebody else changed it; it is theirs. Tuner '" + tuner.name +
                      "' leaves '" + tunable.set + "' alone there");
@@ -348,7 +381,7 @@ void Applier::Yield(const Description& tuner, const SysctlPlace& place, const st
 void Applier::Note(const Description& tuner, const request& record) {
   if (record.tunable >= tuner.tunables.size() || record.scenario >= tuner.scenarios.size()) return;
   const Tunable& tunable = tuner.tunables[record.tunable];
-  unsaid_.push_back({{NetnsId{record.netns}, tunable.name},
+  unsaid_.push_back({{NetnsId{record.netns}, NameOf(tunable, record)},
                      &tunable,
                      &tuner.scenarios[record.scenario],
                      record,

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -78,7 +79,7 @@ class Applier {
   // that is still the one written is ours again, with the baseline of then; another one is
   // somebody else's. (So it is too where the id is an inode number that another namespace has by
   // now: that one is left alone, which harms nobody.)
-  void Resume(const Description& tuner, const state_key& key, uint64_t inode,
+  void Resume(const Description& tuner, const state_key& key, const SysctlPlace& place,
               const Standing& standing);
 
   // Writes `record.wanted` over `record.seen`, our last write, by the same protocol, and publishes
@@ -107,6 +108,7 @@ class Applier {
   };
   struct LastChange {
     state_key key;
+    SysctlPlace place;
     uint64_t inode;
     uint64_t time_ns;
   };
@@ -134,6 +136,8 @@ class Applier {
   void CountRefusal(const Case& c);
   void Refuse(const Case& c, const std::string& reason, const std::string& advice = "");
   void RefuseFailedWrite(const Case& c, const Error& error);
+  Values Landed(const Case& c);
+  static std::optional<Values> TheirsHere(const Case& c, const owner& theirs);
   void GiveWay(const Case& c, const Values& back);
   bool Withdraw(const Case& c, const owner& theirs);
   void Publish(const Case& c, const Values& written, uint64_t reclaimed);

@@ -283,7 +283,10 @@ class ResumeTest : public ::testing::Test {
     machine.Rmem(kBlue) = before.Rmem(kBlue);
   }
 
-  void Resume() { machine.applier.Resume(machine.tuner, Key(kBlue, kRmem), 0, standing); }
+  void Resume() {
+    machine.applier.Resume(machine.tuner, Key(kBlue, kRmem),
+                           {NetnsId{kBlue}, machine.tuner.tunables[kRmem].name}, standing);
+  }
 
   Standing standing;
   Machine machine;  // of the next daemon

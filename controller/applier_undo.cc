@@ -40,10 +40,22 @@ void Applier::Record(Kind kind, const Case& c, const Values& after) {
   (void)edges_.journal->Append({kind, c.place, c.inode(), c.current, after});
 }
 
-void Applier::Resume(const Description& tuner, const state_key& key, uint64_t inode,
+// What of a write that has failed is there: nothing, but of several files those that could not go
+// back. What else is there is not ours.
+Values Applier::Landed(const Case& c) {
+  Values out = c.current;
+  if (!IsInSeveralFiles(c.place.name)) return out;
+  const auto stands = edges_.actuator->Read(c.place, c.inode());
+  for (uint32_t i = 0; stands && i < out.count; ++i) {
+    if (stands->number[i] == c.wanted.number[i]) out.number[i] = c.wanted.number[i];
+  }
+  return out;
+}
+
+void Applier::Resume(const Description& tuner, const state_key& key, const SysctlPlace& place,
                      const Standing& standing) {
   const Tunable& tunable = tuner.tunables[key.row];
-  const SysctlPlace place{NetnsId{key.netns}, tunable.name};
+  const uint64_t inode = standing.inode;
   state_key set = key;
   set.row = tunable.set_row;
   auto current = edges_.actuator->Read(place, inode);
@@ -51,7 +63,8 @@ void Applier::Resume(const Description& tuner, const state_key& key, uint64_t in
   if (!current && !gone) return;  // cannot be told now; an undo may be able to
   const bool ours = current && current->count == tunable.values && standing.IsOurs(*current);
   const bool theirs = IsOwned(edges_.state->Owner(set));
-  if (!ours && current && !theirs) {
+  const bool anew = IsOfEachDevice(tunable.name) && current && *current == standing.baseline;
+  if (!ours && current && !theirs && !anew) {
     return Yield(tuner, place, key, tunable, *current, standing.last);
   }
   if (edges_.journal) {

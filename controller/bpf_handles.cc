@@ -8,7 +8,8 @@
 #include <cerrno>
 #include <cstring>
 #include <fstream>
-#include <iterator>
+#include <sstream>
+#include <utility>
 
 namespace bpftune {
 
@@ -19,7 +20,10 @@ bool IsObjectName(const std::string& name) {
 Result<ObjectFile> ReadObject(const std::string& path) {
   std::ifstream in(path, std::ios::binary);
   if (!in) return Error::FromErrno("opening '" + path + "'");
-  return ObjectFile{path, std::string(std::istreambuf_iterator<char>(in), {})};
+  std::ostringstream bytes;
+  bytes << in.rdbuf();
+  if (in.bad()) return Error::FromErrno("reading '" + path + "'");
+  return ObjectFile{path, std::move(bytes).str()};
 }
 
 Result<BpfObjectPtr> OpenObject(const ObjectFile& file) {
@@ -60,15 +64,18 @@ Status SetRodata(bpf_object* object, const std::string& variable, const void* va
   return Ok();
 }
 
-Result<UniqueFd> RunIterator(const bpf_link* link) {
+Result<UniqueFd> RunIterator(const bpf_link* link, std::string* written) {
+  constexpr size_t kMost = 256;
   UniqueFd fd(bpf_iter_create(bpf_link__fd(link)));
   if (!fd) return Error::FromErrno("starting an iterator");
-  char output[256];
+  char output[kMost];
   for (;;) {
     const ssize_t length = read(fd.get(), output, sizeof(output));
     if (length == 0) return fd;
     if (length < 0 && errno != EINTR && errno != EAGAIN)
       return Error::FromErrno("running an iterator");
+    if (length > 0 && written && written->size() < kMost)
+      written->append(output, static_cast<size_t>(length));
   }
 }
 

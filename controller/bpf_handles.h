@@ -43,9 +43,9 @@ Result<BpfObjectPtr> OpenObject(const std::string& path);
 // the variable is left as it is. Fails if the variable has another size.
 Status SetRodata(bpf_object* object, const std::string& variable, const void* value, size_t size);
 
-// Runs an iterator to its end and throws away what it prints. EINTR is not an end. Returned is the
-// descriptor of what has run: to close it takes longer than to apply what was decided, so the
-// caller may do that first.
-Result<UniqueFd> RunIterator(const bpf_link* link);
+// Runs an iterator to its end. What it writes is thrown away, or its first few hundred bytes are
+// appended to `written`. EINTR is not an end. Returned is the descriptor of what has run: to close
+// it takes longer than to apply what was decided, so the caller may do that first.
+Result<UniqueFd> RunIterator(const bpf_link* link, std::string* written = nullptr);
 
 }  // namespace bpftune

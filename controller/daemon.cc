@@ -13,6 +13,7 @@
 
 #include "controller/event_sources.h"
 #include "controller/kept/instance.h"
+#include "controller/place.h"
 #include "netns/scoped_netns.h"
 
 namespace bpftune {
@@ -21,7 +22,9 @@ namespace {
 // Between two visits at start: one may take milliseconds, and there may be thousands.
 constexpr uint64_t kFirstVisitPauseNs = 20 * kNsPerMs;
 
-Status Visited(const Tuner& tuner) {
+// In the namespace of the calling thread.
+Status VisitHere(const Tuner& tuner, Sampler* sampler) {
+  sampler->RefreshForVisit(tuner.id());
   if (auto ran = tuner.RunVisit(); !ran) return ran.error();
   return Ok();
 }
@@ -47,6 +50,7 @@ Daemon::Daemon(const Options& options, LogSink* log, NetnsId home, Holdings hold
       applier_(MakeEdges(), ChangeLimits(options.changes_per_minute)),
       overrides_(MakeEdges()),
       reaper_({.alive = maps_.fd(MAP_ALIVE),
+               .namespaces = maps_.fd(MAP_NAMESPACES),
                .state_maps = [this] { return StateMaps(); },
                .walk = [this] { return tuners_.Walk(MAP_ALIVE); }}) {
   if (!journal_) return;
@@ -81,8 +85,9 @@ std::vector<int> Daemon::StateMaps() const {
   return out;
 }
 
-void Daemon::Reap(uint64_t now_ns) {
-  const auto forgotten = reaper_.RunIfDue(now_ns);
+void Daemon::Reap(uint64_t now_ns) { Reaped(reaper_.RunIfDue(now_ns)); }
+
+void Daemon::Reaped(const Result<size_t>& forgotten) {
   if (!forgotten) return log_->Debug("forgetting namespaces: " + forgotten.error().message());
   if (*forgotten == 0) return;
   log_->Debug("forgot " + std::to_string(*forgotten) + " entries of namespaces that are gone");
@@ -109,7 +114,7 @@ void Daemon::Handle(const request& record) {
   const Description& tuner = tuners_.tuners()[*index]->description();
   switch (record.kind) {
     case REQUEST_SET:
-      if (!InScope(record.netns)) return KeepOut(tuner.name, record);
+      if (!InScope(record.netns)) return KeepOut(tuner, record);
       reaper_.Noticed();
       return applier_.Apply(tuner, record);
     case REQUEST_NOTE:
@@ -131,12 +136,11 @@ void Daemon::Handle(const request& record) {
 // Tuners look only where they should; one that does not is refused here.
 bool Daemon::InScope(uint64_t netns) const { return scope_.empty() || scope_.contains(netns); }
 
-void Daemon::KeepOut(const std::string& tuner, const request& record) {
+void Daemon::KeepOut(const Description& tuner, const request& record) {
   const NetnsId netns{record.netns};
-  state_.ClearPending(
-      {.netns = record.netns, .tuner = record.tuner, .row = record.tunable, .reserved = 0});
-  if (!summary_.Refused({netns, tuner}, "outside the namespaces given with --netns")) return;
-  log_->Warning("tuner '" + tuner + "' asked for a change in " + names_.DisplayName(netns) +
+  state_.ClearPending(KeyOf(tuner, record, record.tunable));
+  if (!summary_.Refused({netns, tuner.name}, "outside the namespaces given with --netns")) return;
+  log_->Warning("tuner '" + tuner.name + "' asked for a change in " + names_.DisplayName(netns) +
                 ", which is outside the namespaces given with --netns; refused");
 }
 
@@ -164,12 +168,12 @@ Status Daemon::RunVisit(const Visit& visit) {
   if (!index) return Ok();  // it has been unloaded
   const Tuner& tuner = *tuners_.tuners()[*index];
   if (!tuner.has(HOOK_VISIT)) return Ok();
-  if (visit.netns == home_) return Visited(tuner);
+  if (visit.netns == home_) return VisitHere(tuner, &sampler_);
   auto netns = finder_.Find(visit.netns, visit.inode);
   if (!netns) return netns.error();
   auto inside = ScopedNetns::Enter(netns->get());
   if (!inside) return inside.error();
-  return Visited(tuner);
+  return VisitHere(tuner, &sampler_);
 }
 
 // What is older than the daemon, in every namespace it may look at.
@@ -198,7 +202,7 @@ void Daemon::RunFirstVisit(uint64_t now_ns) {
 
 void Daemon::RunPulse(size_t index, uint64_t now_ns) {
   const Tuner& tuner = *tuners_.tuners()[index];
-  sampler_.Refresh(tuner.id(), now_ns);
+  sampler_.Refresh(tuner.id(), now_ns, clocks_[index].samples);
   applier_.LookAgain(tuner.description(), tuner.id());
   const uint64_t begin = ThreadTimeNs();
   auto ran = tuner.RunPulse();
@@ -209,6 +213,7 @@ void Daemon::RunPulse(size_t index, uint64_t now_ns) {
   const uint32_t key = tuner.id();
   beat wanted = {};
   if (bpf_map_lookup_elem(maps_.fd(MAP_BEATS), &key, &wanted) != 0) wanted.period_ms = 1000;
+  clocks_[index].samples = wanted.samples;
   clocks_[index].pulse.Ran(NowNs(), end - begin, ran ? wanted.period_ms : 1000);
 }
 
@@ -220,7 +225,7 @@ void Daemon::RunDue(uint64_t now_ns) {
     for (size_t hook = 0; hook < clocks_[i].periodic_due_ns.size(); ++hook) {
       uint64_t& due = clocks_[i].periodic_due_ns[hook];
       if (due == 0 || due > now_ns) continue;
-      due = now_ns + tuner.hooks()[hook].hook.period_ms * kNsPerMs;
+      due = DueAfter(now_ns, tuner.hooks()[hook].hook.period_ms);
       auto ran = tuner.RunPeriodic(hook);
       if (!ran) log_->Debug(ran.error().message());
       Drain();
@@ -265,6 +270,7 @@ Status Daemon::Run() {
       signalfd_siginfo info;
       if (read(signals_.get(), &info, sizeof(info)) != sizeof(info)) continue;
       Drain();
+      Reaped(reaper_.Run());  // for the summary
       if (info.ssi_signo != SIGUSR1) return Ok();
       for (const std::string& line : SummaryLines()) log_->Notice(line);
     }
@@ -279,6 +285,11 @@ Status Daemon::Run() {
 
 std::vector<std::string> Daemon::SummaryLines() const {
   std::vector<std::string> out = summary_.Lines();
+  if (const auto& seen = reaper_.counts()) {
+    out.push_back("Summary: " + std::to_string(seen->appeared) + " network namespaces appeared, " +
+                  std::to_string(seen->disappeared) + " disappeared, " + std::to_string(seen->now) +
+                  " are there now");
+  }
   for (const auto& tuner : tuners_.tuners()) {
     const std::vector<uint64_t> counts = tuner->Counts();
     const std::string report = ReportOf(tuner->description(), counts);

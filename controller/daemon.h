@@ -63,6 +63,7 @@ class Daemon {
     PulseSchedule pulse;
     StrategyClock strategy;
     std::vector<uint64_t> periodic_due_ns;  // a hook each; 0: not periodic
+    uint32_t samples = 0;                   // that the tuner asks for (beat.samples)
   };
   struct Visit {
     uint16_t tuner;  // its number
@@ -104,7 +105,7 @@ class Daemon {
   static int OnRecord(void* self, void* data, size_t size);
   void Handle(const request& record);
   bool InScope(uint64_t netns) const;
-  void KeepOut(const std::string& tuner, const request& record);
+  void KeepOut(const Description& tuner, const request& record);
   void Consume();
   void Drain();
   void RunDue(uint64_t now_ns);
@@ -112,6 +113,7 @@ class Daemon {
   Status RunVisit(const Visit& visit);
   std::vector<int> StateMaps() const;
   void Reap(uint64_t now_ns);
+  void Reaped(const Result<size_t>& forgotten);
   Status PlanFirstVisits(uint64_t now_ns);
   void RunFirstVisit(uint64_t now_ns);
   uint64_t NextDue() const;

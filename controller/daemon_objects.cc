@@ -30,8 +30,13 @@ void Daemon::LookForObjects() {
 }
 
 Status Daemon::Load(const ObjectFile& file) {
-  if (auto added = tuners_.Add(file, maps_, &pins_, facts_); !added) return added;
-  Tuner* tuner = tuners_.tuners().back().get();
+  auto added = tuners_.Add(file, maps_, &pins_, facts_);
+  if (!added) return added.error();
+  if (!*added) {
+    log_->Notice("the tuner in '" + file.path + "' stands down, bpftune -S says why");
+    return Ok();
+  }
+  Tuner* tuner = *added;
   const std::string& name = tuner->description().name;
   further_ids_[file.path] = tuner->id();
   const bool observes = !enabled_.contains(name);

@@ -4,16 +4,20 @@
 // ends.
 
 #include "controller/daemon.h"
+#include "controller/place.h"
 #include "controller/undo/rollback.h"
 
 namespace bpftune {
 
 // Who may write it, and as which row; nobody: its tuner is not loaded.
 Daemon::Row Daemon::RowOf(const std::string& tunable) const {
+  const std::string pattern = PatternOf(tunable);
   for (const auto& tuner : tuners_.tuners()) {
     const auto& rows = tuner->description().tunables;
     for (size_t row = 0; row < rows.size(); ++row) {
-      if (rows[row].name == tunable) return {tuner.get(), static_cast<uint16_t>(row)};
+      if (rows[row].name == tunable || rows[row].name == pattern) {
+        return {tuner.get(), static_cast<uint16_t>(row)};
+      }
     }
   }
   return {nullptr, 0};
@@ -26,9 +30,13 @@ void Daemon::Resume() {
   for (const auto& [place, standing] : left) {
     const Row owner = RowOf(place.name);
     if (!owner.tuner) continue;
-    const state_key key = {
-        .netns = place.netns.value, .tuner = owner.tuner->id(), .row = owner.row, .reserved = 0};
-    applier_.Resume(owner.tuner->description(), key, standing.inode, standing);
+    request record = {};
+    record.netns = place.netns.value;
+    record.tuner = owner.tuner->id();
+    record.tunable = owner.row;
+    NameDevice(owner.tuner->description().tunables[owner.row], place.name, &record);
+    applier_.Resume(owner.tuner->description(),
+                    KeyOf(owner.tuner->description(), record, owner.row), place, standing);
   }
 }
 
@@ -59,6 +67,7 @@ Status Daemon::Restore(const SysctlPlace& place, uint64_t inode, const Values& c
   record.tunable = owner.row;
   record.netns = place.netns.value;
   record.netns_inode = static_cast<uint32_t>(inode);
+  NameDevice(owner.tuner->description().tunables[owner.row], place.name, &record);
   current.CopyTo(record.seen);
   back.CopyTo(record.wanted);
   return applier_.Restore(owner.tuner->description(), record);

@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "bpf/common/state_abi.h"
+#include "controller/sample_table.h"
 
 namespace bpftune {
 namespace {
@@ -101,7 +102,7 @@ Status CheckSlots(const std::string& text, const std::string& what,
 }
 
 bool IsSampledFile(std::string_view path) {
-  return path == "/proc/meminfo" ||
+  return path == "/proc/meminfo" || path == "/proc/stat" || path == "/proc/schedstat" ||
          (path.starts_with("/proc/net/") && path.find("..") == path.npos);
 }
 
@@ -123,9 +124,19 @@ Result<Tunable> CheckTunable(const tuner_tunable& row) {
   if (out.on_sockets && (row.values != 0 || row.min != 0 || row.max != 0)) {
     return Error(what + ": set on sockets, so it can have no values and no bounds");
   }
-  if (!out.on_sockets && !IsNetSysctl(out.name)) return Error(what + ": not a sysctl below net.");
+  const bool each_device = IsOfEachDevice(out.name);
+  if (!out.on_sockets && !each_device &&
+      (!IsNetSysctl(out.name) || out.name.find('/') != out.name.npos)) {
+    return Error(what + ": not a sysctl below net.");
+  }
+  if (each_device && (row.values != 1 || !out.per_netns)) {
+    return Error(what + ": devices are in namespaces, and one value of each is possible");
+  }
   if (!out.on_sockets && (row.values < 1 || row.values > TUNER_MAX_VALUES)) {
     return Error(what + ": " + std::to_string(row.values) + " values; 1 to 3 are possible");
+  }
+  if (IsInSeveralFiles(out.name) && FilesOf(out.name).size() != row.values) {
+    return Error(what + ": as many files as values, with one number each, are possible");
   }
   if (row.min < 0 || row.min > row.max) return Error(what + ": bounds that contradict each other");
   return out;
@@ -150,12 +161,16 @@ Result<Sample> CheckSample(const tuner_sample& row) {
       .source = texts.name(), .field = texts.Read(row.field, "field"), .every_ms = row.every_ms};
   const std::string& what = texts.what();
   if (!texts.status()) return texts.status().error();
-  const bool known = row.kind >= SAMPLE_SYSCTL && row.kind <= SAMPLE_PAIRED;
+  const bool known = row.kind >= SAMPLE_SYSCTL && row.kind <= SAMPLE_TABLE;
   if (!known) return Error(what + ": unknown kind " + std::to_string(row.kind));
   out.kind = static_cast<tuner_sample_kind>(row.kind);
   if (out.kind == SAMPLE_SYSCTL ? !IsNetSysctl(out.source) : !IsSampledFile(out.source)) {
     return Error(what +
-                 ": neither a sysctl below net. nor a file of /proc/net/, nor /proc/meminfo");
+                 ": neither a sysctl below net. nor a file of /proc/net/, nor /proc/meminfo, "
+                 "/proc/stat or /proc/schedstat");
+  }
+  if (out.kind == SAMPLE_TABLE && !TableForm::Parse(out.field)) {
+    return Error(what + ": '" + out.field + "' is not \"MAP BASE [PREFIX]\" with base 10 or 16");
   }
   return out;
 }
@@ -169,7 +184,7 @@ Result<Hook> CheckHook(const tuner_hook& row) {
            .period_ms = row.period_ms};
   const std::string& what = texts.what();
   if (!texts.status()) return texts.status().error();
-  if (row.kind < HOOK_EVENT || row.kind > HOOK_VISIT) {
+  if (row.kind < HOOK_EVENT || row.kind > HOOK_CHECK) {
     return Error(what + ": unknown kind " + std::to_string(row.kind));
   }
   out.kind = static_cast<tuner_hook_kind>(row.kind);
@@ -290,6 +305,9 @@ Status LinkSets(Description* description) {
     if (first->per_netns != tunable.per_netns) {
       return Error("set '" + first->set + "' mixes global and per-namespace tunables");
     }
+    if (IsOfEachDevice(first->name) != IsOfEachDevice(tunable.name)) {
+      return Error("set '" + first->set + "' mixes tunables of devices with others");
+    }
     tunable.set_row = static_cast<uint16_t>(first - tunables.begin());
   }
   return Ok();
@@ -298,20 +316,9 @@ Status LinkSets(Description* description) {
 }  // namespace
 
 bool IsKnownSlot(std::string_view slot) {
-  constexpr std::array<std::string_view, 9> kSlots = {"tunable", "old",  "new",  "netns", "peer",
-                                                      "arg0",    "arg1", "arg2", "arg3"};
+  constexpr std::array<std::string_view, 10> kSlots = {"tunable", "old",  "new",  "netns", "peer",
+                                                       "comm",    "arg0", "arg1", "arg2",  "arg3"};
   return std::find(kSlots.begin(), kSlots.end(), slot) != kSlots.end();
-}
-
-bool IsNetSysctl(std::string_view name) {
-  return name.starts_with("net.") && name.find("..") == name.npos && name.back() != '.' &&
-         HasOnly(name, "._-");
-}
-
-std::string SysctlPath(const std::string& name) {
-  std::string path = name;
-  std::replace(path.begin(), path.end(), '.', '/');
-  return path;
 }
 
 Result<Description> ParseDescription(std::span<const std::byte> bytes) {

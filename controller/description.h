@@ -15,6 +15,7 @@
 
 #include "bpf/common/tuner_abi.h"
 #include "controller/result.h"
+#include "controller/sysctl_name.h"
 
 struct bpf_object;
 
@@ -97,12 +98,5 @@ Result<Description> ReadDescription(const bpf_object* object);
 
 // The only slots a text may have. True for "tunable", "arg0" ...
 bool IsKnownSlot(std::string_view slot);
-
-// The name of a sysctl below /proc/sys/net: each of its parts has letters (a-z), digits, '_' or
-// '-', so none leads out of it.
-bool IsNetSysctl(std::string_view name);
-
-// "net.ipv4.tcp_rmem" -> "net/ipv4/tcp_rmem", as the kernel and /proc/sys name it.
-std::string SysctlPath(const std::string& name);
 
 }  // namespace bpftune

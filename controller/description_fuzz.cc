@@ -72,7 +72,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   for (const auto& sample : description->samples) CheckSample(sample);
   for (const auto& scenario : description->scenarios) Require(IsPlainText(scenario.evidence));
   for (const auto& hook : description->hooks) {
-    Require(hook.kind >= HOOK_EVENT && hook.kind <= HOOK_VISIT);
+    Require(hook.kind >= HOOK_EVENT && hook.kind <= HOOK_CHECK);
     Require((hook.kind == HOOK_PERIODIC) == (hook.period_ms >= 1000));
   }
   return 0;

@@ -12,6 +12,7 @@
 #include <string>
 
 #include "controller/description.h"
+#include "controller/sample_table.h"
 
 namespace bpftune {
 namespace {
@@ -77,6 +78,21 @@ Status FindPrograms(const bpf_object* object, Description* description) {
   return Ok();
 }
 
+// Each table has its map, of the kind that takes one.
+Status CheckTables(const bpf_object* object, const Description& description) {
+  for (const Sample& sample : description.samples) {
+    const auto form = TableForm::Parse(sample.field);
+    if (sample.kind != SAMPLE_TABLE || !form) continue;
+    const bpf_map* map = bpf_object__find_map_by_name(object, form->map.c_str());
+    if (!map || bpf_map__type(map) != BPF_MAP_TYPE_ARRAY || bpf_map__value_size(map) == 0 ||
+        bpf_map__value_size(map) % sizeof(uint64_t) != 0) {
+      return Error("sample '" + sample.source + "': the object has no map '" + form->map +
+                   "' that is an array of 64-bit numbers");
+    }
+  }
+  return Ok();
+}
+
 }  // namespace
 
 Result<Description> ReadDescription(const bpf_object* object) {
@@ -88,7 +104,8 @@ Result<Description> ReadDescription(const bpf_object* object) {
   if (!out) return out.error();
   const btf* types = bpf_object__btf(object);
   if (!types) return Error("the object has no BTF; build it with clang -g");
-  for (const Status& step : {CheckLayout(types), FindPrograms(object, &*out)}) {
+  for (const Status& step :
+       {CheckLayout(types), FindPrograms(object, &*out), CheckTables(object, *out)}) {
     if (!step) return step.error().Within("'" + out->name + "'");
   }
   return out;

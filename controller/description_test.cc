@@ -134,6 +134,14 @@ TEST(DescriptionTest, VisitMayAskToRunAtStart) {
   EXPECT_TRUE(parsed->hooks[1].at_start);
 }
 
+TEST(DescriptionTest, HookMayFindOutWhetherThereIsAnythingToTune) {
+  Section s = GoodSection();
+  s.hooks[0].kind = HOOK_CHECK;
+  const auto parsed = Parse(s);
+  ASSERT_TRUE(parsed) << parsed.error().message();
+  EXPECT_EQ(HOOK_CHECK, parsed->hooks[0].kind);
+}
+
 TEST(DescriptionTest, MemoryOfTheMachineMayBeSampled) {
   Section s = GoodSection();
   std::strcpy(s.samples[1].source, "/proc/meminfo");
@@ -254,8 +262,10 @@ INSTANTIATE_TEST_SUITE_P(
                "scenario 'WINDOW_LIMITED', evidence: text without an end"},
         Damage{"no reason", [](Section* s) { s->scenarios[0].reason[0] = 0; },
                "scenario 'WINDOW_LIMITED', reason: no text"},
-        Damage{"unknown kind of sample", [](Section* s) { s->samples[0].kind = 4; },
-               "sample 'net.ipv4.tcp_mem': unknown kind 4"},
+        Damage{"unknown kind of sample", [](Section* s) { s->samples[0].kind = 6; },
+               "sample 'net.ipv4.tcp_mem': unknown kind 6"},
+        Damage{"table without a base", [](Section* s) { s->samples[1].kind = SAMPLE_TABLE; },
+               "sample '/proc/net/sockstat': 'TCP mem' is not"},
         Damage{"no kind of sample", [](Section* s) { s->samples[0].kind = 0; }, "unknown kind 0"},
         Damage{"sample of another sysctl",
                [](Section* s) { std::strcpy(s->samples[0].source, "kernel.random.uuid"); },
@@ -269,7 +279,7 @@ INSTANTIATE_TEST_SUITE_P(
         Damage{"empty counter", [](Section* s) { s->counters[0].text[0] = 0; }, "counter: no text"},
         Damage{"no kind of hook", [](Section* s) { s->hooks[0].kind = 0; },
                "hook 'watch': unknown kind 0"},
-        Damage{"unknown kind of hook", [](Section* s) { s->hooks[0].kind = 5; }, "unknown kind 5"},
+        Damage{"unknown kind of hook", [](Section* s) { s->hooks[0].kind = 6; }, "unknown kind 6"},
         Damage{"unknown flag of a hook", [](Section* s) { s->hooks[0].flags = 4; },
                "hook 'watch': unknown flags"},
         Damage{"event at start", [](Section* s) { s->hooks[0].flags = HOOK_AT_START; },
@@ -350,10 +360,6 @@ TEST(DescriptionTest, ShorterRecordIsFilledUpWithZeros) {
   const auto parsed = WithCounterRecords(10);  // no room for the zero at the end of the text
   ASSERT_TRUE(parsed) << parsed.error().message();
   EXPECT_EQ((std::vector<std::string>{"flows seen", "flows lost"}), parsed->counters);
-}
-
-TEST(SysctlPathTest, IsTheNameWithSlashes) {
-  EXPECT_EQ("net/ipv4/tcp_rmem", SysctlPath("net.ipv4.tcp_rmem"));
 }
 
 }  // namespace

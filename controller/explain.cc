@@ -6,17 +6,30 @@
 #include <algorithm>
 #include <array>
 #include <iomanip>
+#include <iterator>
 #include <sstream>
+
+#include "controller/place.h"
 
 namespace bpftune {
 namespace {
 
+// As the process calls itself, which may be anything: what could break a line out of the log is not
+// shown.
+std::string CommText(const request& record) {
+  std::string out(record.comm, std::find(record.comm, std::end(record.comm), '\0'));
+  std::ranges::replace_if(
+      out, [](unsigned char c) { return c < ' ' || c > '~'; }, '?');
+  return out.empty() ? "a process" : out;
+}
+
 std::string DecisionSlot(std::string_view slot, const Decision& decision) {
-  if (slot == "tunable") return decision.tunable->name;
+  if (slot == "tunable") return NameOf(*decision.tunable, *decision.record);
   if (slot == "old") return decision.old_values.Text();
   if (slot == "new") return decision.new_values.Text();
   if (slot == "netns") return decision.netns;
   if (slot == "peer") return PeerText(*decision.record);
+  if (slot == "comm") return CommText(*decision.record);
   if (slot.size() == 4 && slot.starts_with("arg") && slot[3] >= '0' && slot[3] <= '3') {
     return std::to_string(decision.record->evidence[slot[3] - '0']);
   }
@@ -98,14 +111,15 @@ std::string ReportOf(const Description& description, const std::vector<uint64_t>
 
 std::string OccurredLine(const Decision& decision) {
   return "Scenario '" + decision.scenario->name + "' occurred for tunable '" +
-         decision.tunable->name + "' in " + decision.netns + ". " + decision.scenario->description;
+         NameOf(*decision.tunable, *decision.record) + "' in " + decision.netns + ". " +
+         decision.scenario->description;
 }
 
 std::string ChangeLine(const Decision& decision) {
   return "Due to " + decision.scenario->reason +
-         (decision.is_proposal ? " would change " : " change ") + decision.tunable->name + "(" +
-         decision.tunable->labels + ") from (" + decision.old_values.Text() + ") -> (" +
-         decision.new_values.Text() + ")";
+         (decision.is_proposal ? " would change " : " change ") +
+         NameOf(*decision.tunable, *decision.record) + "(" + decision.tunable->labels + ") from (" +
+         decision.old_values.Text() + ") -> (" + decision.new_values.Text() + ")";
 }
 
 std::vector<std::string> ExplainChange(const Decision& decision) {

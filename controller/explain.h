@@ -25,7 +25,7 @@ struct Decision {
   bool is_proposal = false;  // nothing was written: "would change"
 };
 
-// Fills the slots of a text: {tunable} {old} {new} {netns} {peer} {arg0} .. {arg3}.
+// Fills the slots of a text: {tunable} {old} {new} {netns} {peer} {comm} {arg0} .. {arg3}.
 std::string Expand(std::string_view text, const Decision& decision);
 
 // "Scenario 'x' occurred for tunable 'y' in z. W"

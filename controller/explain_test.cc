@@ -4,7 +4,9 @@
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
 
+#include <cstring>
 #include <ostream>
+#include <utility>
 
 #include "controller/fakes/sample_tuner.h"
 
@@ -49,6 +51,7 @@ class ExpandTest : public ::testing::Test {
     record.evidence[1] = 11;
     record.evidence[2] = 22;
     record.evidence[3] = UINT64_MAX;
+    std::strcpy(record.comm, "knotd");
   }
   std::string Filled(std::string_view text) const { return Expand(text, decision); }
 
@@ -60,8 +63,19 @@ class ExpandTest : public ::testing::Test {
 };
 
 TEST_F(ExpandTest, FillsEverySlotThatADescriptionMayHave) {
-  EXPECT_EQ("net.ipv4.tcp_rmem|1 2 3|1 2 4|global ns|a peer|0|11|22|18446744073709551615",
-            Filled("{tunable}|{old}|{new}|{netns}|{peer}|{arg0}|{arg1}|{arg2}|{arg3}"));
+  EXPECT_EQ("net.ipv4.tcp_rmem|1 2 3|1 2 4|global ns|a peer|knotd|0|11|22|18446744073709551615",
+            Filled("{tunable}|{old}|{new}|{netns}|{peer}|{comm}|{arg0}|{arg1}|{arg2}|{arg3}"));
+}
+
+TEST_F(ExpandTest, NameOfAProcessNeverLeavesItsLineNorItsField) {
+  for (const auto& [comm, text] : {std::pair<const char*, const char*>{"", "a process"},
+                                   {"\nDue to", "?Due to"},
+                                   {"\x1b[2J\x7f\xff", "?[2J??"},
+                                   {"sixteen letters!", "sixteen letters!"}}) {
+    std::memset(record.comm, 0, sizeof(record.comm));
+    std::memcpy(record.comm, comm, std::strlen(comm));
+    EXPECT_EQ(text, Filled("{comm}"));
+  }
 }
 
 TEST_F(ExpandTest, LeavesOtherTextAsItIs) {
@@ -72,8 +86,8 @@ TEST_F(ExpandTest, LeavesOtherTextAsItIs) {
 }
 
 TEST_F(ExpandTest, KnowsExactlyTheSlotsThatADescriptionMayHave) {
-  for (const char* slot :
-       {"tunable", "old", "new", "netns", "peer", "arg0", "arg3", "arg4", "arg", "Tunable", ""}) {
+  for (const char* slot : {"tunable", "old", "new", "netns", "peer", "comm", "arg0", "arg3", "arg4",
+                           "arg", "Tunable", ""}) {
     const std::string text = "{" + std::string(slot) + "}";
     EXPECT_EQ(IsKnownSlot(slot), Filled(text) != text) << slot;
   }

@@ -27,7 +27,8 @@ void YieldIfChanged(const Description& tuner, const state_key& key, const Applie
 void YieldWhatChanged(const Description& tuner, uint16_t number, const std::vector<state_key>& keys,
                       const Applier::Edges& edges, Applier* applier) {
   for (const state_key& key : keys) {
-    if (key.tuner != number || key.row >= tuner.tunables.size()) continue;
+    // Of a device the key has only an id; the journal knows its name (Applier::Resume).
+    if (key.tuner != number || key.row >= tuner.tunables.size() || key.device != 0) continue;
     YieldIfChanged(tuner, key, edges, applier);
   }
 }

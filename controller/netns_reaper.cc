@@ -36,15 +36,13 @@ Result<size_t> NetnsReaper::RunIfDue(uint64_t now_ns) {
 
 // First the keys, then the walk: whatever a namespace has left in a map before the walk, the walk
 // sees that namespace, if it is alive.
-Result<size_t> NetnsReaper::Run() const {
+Result<size_t> NetnsReaper::Run() {
   std::vector<std::pair<int, state_key>> entries;
   for (const int map : edges_.state_maps()) {
     for (const state_key& key : StateKeys(map)) {
       if (key.netns != 0) entries.emplace_back(map, key);
     }
   }
-  if (entries.empty()) return 0;
-
   const uint32_t first = 0;
   const auto set = std::make_unique<alive>();
   if (bpf_map_update_elem(edges_.alive, &first, set.get(), BPF_ANY) != 0) {
@@ -56,11 +54,25 @@ Result<size_t> NetnsReaper::Run() const {
   }
   if (set->complete == 0) return Error("there are too many namespaces to walk them all");
   size_t forgotten = 0;
+  size_t disappeared = 0;
   for (const auto& [map, key] : entries) {
-    if (IsAlive(*set, key.netns)) continue;
-    forgotten += bpf_map_delete_elem(map, &key) == 0;
+    if (IsAlive(*set, key.netns) || bpf_map_delete_elem(map, &key) != 0) continue;
+    ++(map == edges_.namespaces ? disappeared : forgotten);
   }
+  Count(disappeared);
   return forgotten;
+}
+
+// The walk has entered in the table all that live, and those that do not are deleted from it.
+void NetnsReaper::Count(size_t disappeared) {
+  const size_t now = StateKeys(edges_.namespaces).size();
+  if (!counts_) {
+    counts_ = {.appeared = 0, .disappeared = 0, .now = now};
+    return;
+  }
+  counts_->appeared += now + disappeared - counts_->now;
+  counts_->disappeared += disappeared;
+  counts_->now = now;
 }
 
 }  // namespace bpftune

@@ -30,6 +30,7 @@ class NetnsReaperTest : public ::testing::Test {
     maps_ = std::make_unique<SharedMaps>(std::move(made));
     reaper_ = std::make_unique<NetnsReaper>(
         NetnsReaper::Edges{.alive = maps_->fd(MAP_ALIVE),
+                           .namespaces = maps_->fd(MAP_NAMESPACES),
                            .state_maps = [this] { return maps_->StateMaps(); },
                            .walk = [this] { return Walk(); }});
   }
@@ -43,6 +44,12 @@ class NetnsReaperTest : public ::testing::Test {
     const published nothing = {};
     ASSERT_EQ(0, bpf_map_update_elem(fd(), &key, &nothing, BPF_ANY));
   }
+  // A program has met this namespace.
+  void Meet(uint64_t netns) const {
+    const state_key key = {.netns = netns, .tuner = 0, .row = 0, .reserved = 0};
+    const netns_seen seen = {.first_ns = 1};
+    (void)bpf_map_update_elem(maps_->fd(MAP_NAMESPACES), &key, &seen, BPF_NOEXIST);
+  }
   bool Has(const state_key& key) const {
     published entry;
     return bpf_map_lookup_elem(fd(), &key, &entry) == 0;
@@ -54,7 +61,10 @@ class NetnsReaperTest : public ::testing::Test {
     if (meanwhile_) meanwhile_();
     if (walk_error_ != 0) return Error(walk_error_, "walking");
     auto set = std::make_unique<alive>();
-    for (const uint64_t id : living_) SetBit(*set, id);
+    for (const uint64_t id : living_) {
+      SetBit(*set, id);
+      Meet(id);
+    }
     set->complete = complete_;
     const uint32_t first = 0;
     if (bpf_map_update_elem(maps_->fd(MAP_ALIVE), &first, set.get(), BPF_ANY) != 0)
@@ -118,10 +128,31 @@ TEST_F(NetnsReaperTest, NamespaceBornDuringTheWalkIsKept) {
   EXPECT_FALSE(Has(Key(8)));
 }
 
-TEST_F(NetnsReaperTest, WalksOnlyWhereThereIsSomethingToForget) {
-  Put(Key(0));
+TEST_F(NetnsReaperTest, CountsWhatAppearsAndDisappears) {
+  EXPECT_FALSE(reaper_->counts());
+  living_ = {7, 8};
   ASSERT_OK(reaper_->Run());
-  EXPECT_EQ(0, walks_);
+  ASSERT_TRUE(reaper_->counts());
+  EXPECT_EQ(0U, reaper_->counts()->appeared) << "these were there before";
+  EXPECT_EQ(2U, reaper_->counts()->now);
+
+  living_ = {8, 9};
+  for (const uint64_t short_lived : {20, 21, 22}) Meet(short_lived);
+  ASSERT_OK_AND_ASSIGN(const size_t forgotten, reaper_->Run());
+  EXPECT_EQ(0U, forgotten) << "nothing was known of them but that they were there";
+  EXPECT_EQ(4U, reaper_->counts()->appeared);
+  EXPECT_EQ(4U, reaper_->counts()->disappeared);
+  EXPECT_EQ(2U, reaper_->counts()->now);
+}
+
+TEST_F(NetnsReaperTest, CountsNothingWhereItCannotBeSure) {
+  living_ = {7};
+  ASSERT_OK(reaper_->Run());
+  living_ = {};
+  complete_ = 0;
+  EXPECT_FALSE(reaper_->Run());
+  EXPECT_EQ(0U, reaper_->counts()->disappeared);
+  EXPECT_EQ(1U, reaper_->counts()->now);
 }
 
 TEST_F(NetnsReaperTest, ComesOnceAMinuteAndSoonerWhenMuchHappens) {

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "controller/place.h"
+
 namespace bpftune {
 namespace {
 
@@ -12,16 +14,14 @@ constexpr uint64_t kFirstLookNs = 20'000'000;
 constexpr uint64_t kLastLookNs = 1'000'000'000;
 
 state_key SetKey(const Description& tuner, const request& record) {
-  return {.netns = record.netns,
-          .tuner = record.tuner,
-          .row = tuner.tunables[record.tunable].set_row,
-          .reserved = 0};
+  return KeyOf(tuner, record, tuner.tunables[record.tunable].set_row);
 }
 
 // Both of this tuner, if they are of the same.
 bool SameSet(const request& a, const request& b, const Description& tuner) {
   return a.netns == b.netns && a.tuner == b.tuner &&
-         tuner.tunables[a.tunable].set_row == tuner.tunables[b.tunable].set_row;
+         tuner.tunables[a.tunable].set_row == tuner.tunables[b.tunable].set_row &&
+         NameOf(tuner.tunables[a.tunable], a) == NameOf(tuner.tunables[a.tunable], b);
 }
 
 bool SameWriter(const request& a, const request& b) { return a.pid == b.pid && a.netns == b.netns; }
@@ -113,7 +113,7 @@ std::optional<uint64_t> Overrides::due_ns() const {
 
 Overrides::Verdict Overrides::Settle(const Open& open) {
   const Tunable& tunable = open.tuner->tunables[open.record.tunable];
-  const SysctlPlace place{NetnsId{open.record.netns}, tunable.name};
+  const SysctlPlace place{NetnsId{open.record.netns}, NameOf(tunable, open.record)};
   const state_key key = SetKey(*open.tuner, open.record);
   const auto owner = edges_.state->Owner(key);
   if (!owner) return SettleUnremembered(open);
@@ -143,7 +143,7 @@ Overrides::Verdict Overrides::Settle(const Open& open) {
 Overrides::Verdict Overrides::SettleUnremembered(const Open& open) {
   const request& record = open.record;
   const Tunable& tunable = open.tuner->tunables[record.tunable];
-  const SysctlPlace place{NetnsId{record.netns}, tunable.name};
+  const SysctlPlace place{NetnsId{record.netns}, NameOf(tunable, record)};
   const state_key key = SetKey(*open.tuner, record);
   auto current = edges_.actuator->Read(place, record.netns_inode);
   if (!current || !current->StartsWith(Values::Of(record.wanted, record.mask))) {
@@ -160,7 +160,7 @@ Overrides::Verdict Overrides::SettleUnremembered(const Open& open) {
   (void)edges_.state->Order(key, yield);  // what became of it, the owner tells
   if (IsOwned(edges_.state->Owner(key))) return Verdict::kTheirs;
   if (edges_.summary->Refused(place, "no room to remember whose it is")) {
-    edges_.log->Warning("pid " + std::to_string(record.pid) + " modified sysctl '" + tunable.name +
+    edges_.log->Warning("pid " + std::to_string(record.pid) + " modified sysctl '" + place.name +
                         "' in " + edges_.name_of(place.netns) +
                         ", but there is no room to remember that it is theirs (" +
                         std::to_string(STATE_MAX_ENTRIES) +
@@ -190,7 +190,7 @@ void Overrides::Release(const Open& open) {
   const auto published = edges_.state->Published(row);
   if (!edges_.journal || !published || published->writes == 0) return;
   (void)edges_.journal->Append({JournalRecord::Kind::kReleased,
-                                {NetnsId{open.record.netns}, tunable.name},
+                                {NetnsId{open.record.netns}, NameOf(tunable, open.record)},
                                 open.record.netns_inode,
                                 Values::Of(open.record.seen, tunable.values),
                                 Values::Of(open.record.wanted, tunable.values)});
@@ -211,11 +211,16 @@ void Overrides::Say(const std::vector<Open>& group) {
     const std::string tuner = "Tuner '" + open.tuner->name + "' leaves '" + tunable.set + "' alone";
     if (group.size() == 1) {
       std::string line = writer;
-      line.append("sysctl '").append(tunable.name).append("'").append(where).append(change);
+      line.append("sysctl '")
+          .append(NameOf(tunable, open.record))
+          .append("'")
+          .append(where)
+          .append(change);
       line.append("; it is theirs. ").append(tuner).append(" there");
       return edges_.log->Notice(line);
     }
-    changes.append(changes.empty() ? "" : ", ").append("'" + tunable.name + "'" + change);
+    changes.append(changes.empty() ? "" : ", ")
+        .append("'" + NameOf(tunable, open.record) + "'" + change);
     if (tuners.find(tuner) == tuners.npos) tuners.append(tuners.empty() ? "" : ", ").append(tuner);
   }
   edges_.log->Notice(writer + std::to_string(group.size()) + " sysctls" + where + ": " + changes +

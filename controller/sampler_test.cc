@@ -28,6 +28,12 @@ constexpr char kSnmp[] =
     "Tcp: RtoAlgorithm MaxConn RetransSegs\n"
     "Tcp: 1 -1 4\n";
 
+constexpr char kSnmp6[] =
+    "Ip6InReceives                   \t123\n"
+    "Ip6ReasmTimeout                 \t5\n"
+    "Ip6ReasmOKs                     \t41\n"
+    "Icmp6InMsgs                     \t7\n";
+
 struct Row {
   const char* what;
   tuner_sample_kind kind;
@@ -92,6 +98,19 @@ INSTANTIATE_TEST_SUITE_P(
             std::nullopt},
         Row{"the group is no name", SAMPLE_PAIRED, kNetstat, "TcpExt TcpExt:", std::nullopt},
         Row{"empty", SAMPLE_PAIRED, "", "TcpExt A", std::nullopt}));
+
+INSTANTIATE_TEST_SUITE_P(
+    ListedFiles, FindSampleTest,
+    ::testing::Values(
+        Row{"in the middle", SAMPLE_LISTED, kSnmp6, "Ip6ReasmOKs", 41},
+        Row{"last", SAMPLE_LISTED, kSnmp6, "Icmp6InMsgs", 7},
+        Row{"a name that begins as another", SAMPLE_LISTED, kSnmp6, "Ip6Reasm", std::nullopt},
+        Row{"number taken for a name", SAMPLE_LISTED, kSnmp6, "41", std::nullopt},
+        Row{"negative", SAMPLE_LISTED, "Ip6ReasmOKs -1\n", "Ip6ReasmOKs", std::nullopt},
+        Row{"name without number", SAMPLE_LISTED, "Ip6ReasmOKs\n", "Ip6ReasmOKs", std::nullopt},
+        Row{"three words", SAMPLE_LISTED, "Ip6ReasmOKs 1 2\n", "Ip6ReasmOKs", std::nullopt},
+        Row{"field of two words", SAMPLE_LISTED, kSnmp6, "Ip6ReasmOKs 41", std::nullopt},
+        Row{"empty", SAMPLE_LISTED, "", "Ip6ReasmOKs", std::nullopt}));
 
 TEST(FindSampleTest, UnknownKindFindsNothing) {
   EXPECT_EQ(std::nullopt, FindSample(static_cast<tuner_sample_kind>(9), kSockstat, "TCP mem"));

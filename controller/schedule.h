@@ -12,6 +12,14 @@
 
 namespace bpftune {
 
+// When something that is to come every `period_ms` is due next. Beats of a second or more fall on
+// whole seconds of the clock, a little early rather than late: so that several tuners, of which
+// each beats once a second, wake the machine once a second and not once each.
+inline uint64_t DueAfter(uint64_t now_ns, uint64_t period_ms) {
+  const uint64_t due = now_ns + period_ms * kNsPerMs;
+  return period_ms < 1000 ? due : due - due % kNsPerSecond;
+}
+
 class PulseSchedule {
  public:
   // A pulse that took `duration_ns` has ended; the tuner wants the next one after `period_ms` (0:
@@ -22,8 +30,7 @@ class PulseSchedule {
     duration_ns_ =
         duration_ns_ == 0 ? duration_ns : duration_ns_ - duration_ns_ / 4 + duration_ns / 4;
     due_ns_.reset();
-    if (period_ms != 0)
-      due_ns_ = now_ns + std::max(uint64_t{period_ms} * kNsPerMs, least_pause_ns());
+    if (period_ms != 0) due_ns_ = std::max(DueAfter(now_ns, period_ms), now_ns + least_pause_ns());
   }
 
   // An event asks for a pulse as soon as may be.

@@ -78,5 +78,18 @@ TEST(PulseScheduleTest, OneSlowPulseIsForgottenAfterSomeFastOnes) {
   EXPECT_EQ(kNow + 100 * kMs, schedule.due_ns());
 }
 
+TEST(PulseScheduleTest, SlowBeatsFallOnWholeSecondsSoThatTunersWakeTogether) {
+  PulseSchedule schedule;
+  schedule.Ran(kNow + 3 * kMs, 1000, 1000);
+  EXPECT_EQ(kNow + 1000 * kMs, schedule.due_ns());
+  schedule.Ran(kNow + 999 * kMs, 1000, 2000);
+  EXPECT_EQ(kNow + 2000 * kMs, schedule.due_ns());
+  schedule.Ran(kNow + 950 * kMs, 1000, 1000);
+  EXPECT_EQ(kNow + 1050 * kMs, schedule.due_ns()) << "not too close to the last one";
+  schedule.Ran(kNow + 3 * kMs, 1000, 250);
+  EXPECT_EQ(kNow + 253 * kMs, schedule.due_ns()) << "a fast one is as asked";
+  EXPECT_EQ(kNow + 30'000 * kMs, DueAfter(kNow + 3 * kMs, 30'000));
+}
+
 }  // namespace
 }  // namespace bpftune

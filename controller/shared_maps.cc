@@ -34,6 +34,7 @@ constexpr SharedMap kMaps[] = {
     Hash(MAP_ORDERS, sizeof(state_key), sizeof(order), STATE_MAX_ENTRIES),
     Hash(MAP_WATCHED, sizeof(watched_key), sizeof(watched), WATCHED_MAX_ENTRIES),
     Hash(MAP_SCOPE, sizeof(__u64), sizeof(__u8), SCOPE_MAX_ENTRIES),
+    Hash(MAP_NAMESPACES, sizeof(state_key), sizeof(netns_seen), NAMESPACES_MAX_ENTRIES),
     {MAP_REQUESTS, {BPF_MAP_TYPE_RINGBUF, 0, 0, REQUESTS_BYTES, 0}},
     {MAP_BEATS, {BPF_MAP_TYPE_ARRAY, sizeof(__u32), sizeof(beat), TUNERS_MAX, 0}},
     {MAP_SCORES,
@@ -86,7 +87,7 @@ Status SharedMaps::GiveTo(bpf_object* object) const {
 }
 
 std::vector<state_key> StateKeys(int map) {
-  constexpr size_t kMost = size_t{2} * STATE_MAX_ENTRIES;
+  constexpr size_t kMost = size_t{2} * NAMESPACES_MAX_ENTRIES;
   std::vector<state_key> out;
   state_key key = {};
   const state_key* last = nullptr;

@@ -11,7 +11,7 @@ void Summary::Count(const SysctlPlace& place, const Decision& decision) {
   }
   Occurrence& row = occurrences_[key];
   row.scenario = decision.scenario->name;
-  row.rest = "for tunable '" + decision.tunable->name + "' in " + decision.netns + ". " +
+  row.rest = "for tunable '" + place.name + "' in " + decision.netns + ". " +
              decision.scenario->description;
   ++row.times;
 }

@@ -49,6 +49,9 @@ std::vector<std::string> HookTable(const TunerSet& tuners) {
                          : "- " + state.module.loss + " (" + name + ": " + state.why_not + ")"));
     }
   }
+  for (const auto& [name, why] : tuners.stood_down()) {
+    out.push_back(Padded(name, 14) + Padded("-", 10) + "stands down: " + why);
+  }
   for (const LostTuner& lost : tuners.lost()) out.push_back(NotLoaded(lost));
   return out;
 }

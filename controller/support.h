@@ -16,7 +16,7 @@ namespace bpftune {
 std::vector<std::string> SupportLines(const TunerSet& tuners, NetnsIdKind kind);
 
 // One line a hook: tuner, hook, program in use; and what is lost where none works. Likewise one a
-// module.
+// module, and one a tuner that has nothing to do on this kernel.
 std::vector<std::string> HookTable(const TunerSet& tuners);
 
 // What does not work, a line each: of one tuner; of all, and those that are not loaded.

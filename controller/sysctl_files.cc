@@ -9,9 +9,11 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <vector>
 
-#include "controller/description.h"
+#include "controller/sysctl_name.h"
 #include "netns/scoped_netns.h"
 
 namespace bpftune {
@@ -93,7 +95,7 @@ void SysctlFiles::Forget(const SysctlPlace& place) {
   files_.erase(known);
 }
 
-Result<Values> SysctlFiles::Read(const SysctlPlace& place, uint64_t inode) {
+Result<Values> SysctlFiles::ReadFile(const SysctlPlace& place, uint64_t inode) {
   auto file = Open(place, inode);
   if (!file) return file.error();
   char text[256];
@@ -108,10 +110,54 @@ Result<Values> SysctlFiles::Read(const SysctlPlace& place, uint64_t inode) {
   return *values;
 }
 
+Result<Values> SysctlFiles::Read(const SysctlPlace& place, uint64_t inode) {
+  if (!IsInSeveralFiles(place.name)) return ReadFile(place, inode);
+  Values all;
+  for (const std::string& name : FilesOf(place.name)) {
+    auto one = ReadFile({place.netns, name}, inode);
+    if (!one) return one.error();
+    if (one->count != 1 || all.count == TUNER_MAX_VALUES) {
+      return Error("'" + name + "' does not hold one number of '" + place.name + "'");
+    }
+    all.number[all.count++] = one->number[0];
+  }
+  return all;
+}
+
 Status SysctlFiles::Write(const SysctlPlace& place, uint64_t inode, const Values& values) {
-  if (!allowed_.contains(place.name)) {
+  if (!allowed_.contains(place.name) && !allowed_.contains(PatternOf(place.name))) {
     return Error(EACCES, "writing '" + place.name + "', which no loaded tuner has described");
   }
+  return IsInSeveralFiles(place.name) ? WriteApart(place, inode, values)
+                                      : WriteFile(place, inode, values);
+}
+
+// What grows from the last file on, then what shrinks from the first on.
+Status SysctlFiles::WriteApart(const SysctlPlace& place, uint64_t inode, const Values& values) {
+  auto before = Read(place, inode);
+  if (!before) return before.error();
+  const auto files = FilesOf(place.name);
+  const size_t count = std::min<size_t>(files.size(), values.count);
+  std::vector<size_t> order;
+  for (size_t i = count; i-- > 0;) {
+    if (values.is_said(i) && values.number[i] > before->number[i]) order.push_back(i);
+  }
+  for (size_t i = 0; i < count; ++i) {
+    if (values.is_said(i) && values.number[i] < before->number[i]) order.push_back(i);
+  }
+  const auto write = [&](size_t i, int64_t number) {
+    return WriteFile({place.netns, files[i]}, inode, {.number = {number}, .count = 1});
+  };
+  for (size_t at = 0; at < order.size(); ++at) {
+    auto written = write(order[at], values.number[order[at]]);
+    if (written) continue;
+    while (at-- > 0) (void)write(order[at], before->number[order[at]]);  // as far as we may
+    return written;
+  }
+  return Ok();
+}
+
+Status SysctlFiles::WriteFile(const SysctlPlace& place, uint64_t inode, const Values& values) {
   auto file = Open(place, inode);
   if (file && (*file)->write_error != 0) {
     Forget(place);  // it may have been mounted read-write since

@@ -21,7 +21,7 @@ namespace bpftune {
 // Where a tunable is: a sysctl, in a namespace (kNoNetns: one that the whole kernel has once).
 struct SysctlPlace {
   NetnsId netns;
-  std::string name;  // "net.ipv4.tcp_rmem"
+  std::string name;  // "net.ipv4.tcp_rmem" (sysctl_name.h)
 
   friend auto operator<=>(const SysctlPlace&, const SysctlPlace&) = default;
 };
@@ -36,7 +36,10 @@ class Actuator {
   // namespace is gone; nothing is ever read or written elsewhere instead.
   virtual Result<Values> Read(const SysctlPlace& place, uint64_t inode) = 0;
   // One write() of the whole text. Errors are the kernel's: EPERM also when the sysctl watcher
-  // refused it in favour of the administrator, EROFS where /proc/sys may only be read.
+  // refused it in favour of the administrator, EROFS where /proc/sys may only be read. Of a tunable
+  // in several files each number that is said and differs is written, in an order in which numbers
+  // that ascend before and after do so at every instant; if one is refused, those before it go
+  // back.
   virtual Status Write(const SysctlPlace& place, uint64_t inode, const Values& values) = 0;
 };
 
@@ -51,7 +54,8 @@ class SysctlFiles : public Actuator {
   // `finder` must outlive this. `home` is the namespace of the daemon's thread.
   SysctlFiles(NetnsFinder* finder, NetnsId home) : finder_(finder), home_(home) {}
 
-  // From now on this tunable may be written: a loaded tuner has described it, or did before.
+  // From now on this tunable may be written: a loaded tuner has described it, or did before. A
+  // pattern allows that of each device.
   void Allow(const std::string& name) { allowed_.insert(name); }
 
   // EACCES: a tunable that is not allowed, or not below net.
@@ -66,6 +70,9 @@ class SysctlFiles : public Actuator {
   };
 
   Result<OpenFile*> Open(const SysctlPlace& place, uint64_t inode);
+  Result<Values> ReadFile(const SysctlPlace& place, uint64_t inode);
+  Status WriteFile(const SysctlPlace& place, uint64_t inode, const Values& values);
+  Status WriteApart(const SysctlPlace& place, uint64_t inode, const Values& values);
   void Forget(const SysctlPlace& place);
 
   NetnsFinder* finder_;

@@ -110,6 +110,36 @@ TEST_F(SysctlFilesTest, WritesNothingThatWasNotAllowed) {
   EXPECT_EQ(before, after);
 }
 
+constexpr char kRetries[] = "net.ipv4.tcp_retries{1,2}";
+
+TEST_F(SysctlFilesTest, NumbersInSeveralFilesAreReadAndWrittenTogether) {
+  ASSERT_OK_AND_ASSIGN(const Host blue, Host::Create("blue"));
+  files_.Allow(kRetries);
+  const SysctlPlace place = In(blue, kRetries);
+  for (const Values& wanted : {Two(5, 20), Two(7, 9), Two(3, 15)}) {
+    ASSERT_OK(files_.Write(place, blue.inode(), wanted));
+    ASSERT_OK_AND_ASSIGN(const Values read, files_.Read(place, blue.inode()));
+    EXPECT_EQ(wanted, read);
+  }
+  ASSERT_OK_AND_ASSIGN(const std::string second, blue.GetSysctl("net.ipv4.tcp_retries2"));
+  EXPECT_EQ("15", second);
+  ASSERT_OK(files_.Write(place, blue.inode(), Two(VALUE_UNSAID, 16)));
+  ASSERT_OK_AND_ASSIGN(const Values one, files_.Read(place, blue.inode()));
+  EXPECT_EQ(Two(3, 16), one) << "what is not said stays";
+}
+
+TEST_F(SysctlFilesTest, OneThatTheKernelRefusesTakesTheOthersBack) {
+  ASSERT_OK_AND_ASSIGN(const Host blue, Host::Create("blue"));
+  files_.Allow(kRetries);
+  const SysctlPlace place = In(blue, kRetries);
+  ASSERT_OK(files_.Write(place, blue.inode(), Two(3, 15)));
+  auto written = files_.Write(place, blue.inode(), Two(1000, 20));  // more than a byte
+  ASSERT_FALSE(written);
+  EXPECT_EQ(EINVAL, written.error().code());
+  ASSERT_OK_AND_ASSIGN(const Values read, files_.Read(place, blue.inode()));
+  EXPECT_EQ(Two(3, 15), read);
+}
+
 TEST_F(SysctlFilesTest, NoNameLeadsOutOfNetEvenIfItIsAllowed) {
   for (const char* name : {"kernel.panic", "net..ipv4", "net.ipv4/../../kernel/panic", "net.",
                            "net", "", "vm.swappiness", "net.ipv4.conf.", "NET.ipv4.tcp_rmem"}) {

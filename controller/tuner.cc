@@ -127,7 +127,7 @@ Result<Attachment> Attach(bpf_object* object, const HookState& state, int cgroup
   const std::string map_name = state.program.substr(state.hook.name.size() + 2);
   if (section == "struct_ops") return AttachStructOps(object, state.hook.name);
   BpfLinkPtr link;
-  if (section == "sockops" || section == "cgroup/sysctl") {
+  if (section == "sockops" || section == "cgroup/sysctl" || section == "cgroup/setsockopt") {
     if (cgroup_fd < 0) return Error("there is no cgroup v2 to attach to");
     link.reset(bpf_program__attach_cgroup(program, cgroup_fd));
   } else if (section == "iter/bpf_sk_storage_map" || section == "iter/bpf_map_elem") {
@@ -231,6 +231,27 @@ bool AttachAll(bpf_object* object, int cgroup_fd, Search* search, std::vector<At
   return true;
 }
 
+// What its checks say, before anything is asked of the other hooks: where there is nothing to do
+// they need not work, nor cost the time of a load. A check that does not load says nothing.
+Result<std::string> WhyStandDown(const Recipe& recipe, const std::vector<HookState>& states) {
+  std::string reason;
+  for (size_t row = 0; row < states.size() && reason.empty(); ++row) {
+    const HookState& state = states[row];
+    if (state.hook.kind != HOOK_CHECK || state.program.empty()) continue;
+    Choice alone(states.size());
+    alone[row] = state.program;
+    auto loaded = recipe.Load(alone);
+    if (!loaded) continue;
+    auto attached = Attach(loaded->get(), state, recipe.facts.cgroup_fd);
+    if (!attached) continue;
+    auto ran = RunIterator(attached->link.get(), &reason);
+    if (!ran) return ran.error().Within(recipe.description.name + ", " + state.program);
+  }
+  std::ranges::replace_if(
+      reason, [](char c) { return c < ' ' || c > '~'; }, '?');
+  return reason;
+}
+
 Status CheckRequired(const Description& description, const std::vector<HookState>& states) {
   for (const HookState& state : states) {
     if (!state.hook.required || !state.program.empty()) continue;
@@ -281,6 +302,10 @@ Result<Tuner> Tuner::Load(const ObjectFile& file, Description description, uint1
   tuner.LookForModules(facts.modules);
   const Recipe recipe{file, id, tuner.description_, maps, tuner.kept_, facts};
   Search search(tuner.description_, facts.without);
+  auto reason = WhyStandDown(recipe, search.states());
+  if (!reason) return reason.error();
+  tuner.stands_down_ = std::move(*reason);
+  if (!tuner.stands_down_.empty()) return tuner;
   // Usually the first choice of every hook works, and this loads once.
   for (;;) {
     auto loaded = recipe.Load(search.choice());
@@ -355,10 +380,12 @@ bool Tuner::Walks(const std::string& map) const {
 std::vector<int> Tuner::StateMaps() const {
   std::vector<int> out;
   out.reserve(state_maps_.size());
-  for (const std::string& name : state_maps_) {
-    out.push_back(bpf_object__find_map_fd_by_name(object_.get(), name.c_str()));
-  }
+  for (const std::string& name : state_maps_) out.push_back(MapFd(name));
   return out;
+}
+
+int Tuner::MapFd(const std::string& name) const {
+  return bpf_object__find_map_fd_by_name(object_.get(), name.c_str());
 }
 
 Result<UniqueFd> Tuner::RunFirst(tuner_hook_kind kind) const {
@@ -377,7 +404,7 @@ Result<UniqueFd> Tuner::RunPeriodic(size_t hook) const {
 
 std::vector<uint64_t> Tuner::Counts() const {
   std::vector<uint64_t> out(description_.counters.size());
-  const int fd = bpf_object__find_map_fd_by_name(object_.get(), "counts");
+  const int fd = MapFd("counts");
   const int cpus = libbpf_num_possible_cpus();
   if (fd < 0 || cpus <= 0) return out;
   std::vector<uint64_t> cells(static_cast<size_t>(cpus));

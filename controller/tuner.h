@@ -61,6 +61,10 @@ class Tuner {
   static Result<Tuner> Load(const ObjectFile& file, Description description, uint16_t id,
                             const SharedMaps& maps, Pins* pins, const TunerFacts& facts);
 
+  // Why there is nothing for it to do on this kernel, in its own words (HOOK_CHECK). Then it is to
+  // be let go; that is no fault. Empty: there is something to do.
+  const std::string& stands_down() const { return stands_down_; }
+
   uint16_t id() const { return id_; }
   const Description& description() const { return description_; }
   const std::vector<HookState>& hooks() const { return states_; }
@@ -69,6 +73,8 @@ class Tuner {
   bool Walks(const std::string& map) const;
   // Its own maps whose key is a struct state_key.
   std::vector<int> StateMaps() const;
+  // Descriptor of one of its maps; negative if it has no such map.
+  int MapFd(const std::string& name) const;
 
   // Looks for the modules of the description.
   void LookForModules(ModuleUse use);
@@ -104,6 +110,7 @@ class Tuner {
   BpfObjectPtr object_;
   std::vector<HookState> states_;
   std::vector<ModuleState> modules_;
+  std::string stands_down_;
   std::vector<Attachment> links_;  // beside states_; destroyed before the object
 };
 

@@ -32,31 +32,54 @@ Result<std::vector<std::string>> ObjectsIn(const std::string& directory) {
   return out;
 }
 
-watched_key WatchedKey(const Tunable& tunable) {
+watched_key WatchedKey(const std::string& file) {
   watched_key key = {};
-  SysctlPath(tunable.name).copy(key.name, sizeof(key.name) - 1);
+  if (IsOfEachDevice(file)) {
+    const std::string text = SysctlPath(file);
+    watched_path path = {};
+    for (size_t i = 0; i < text.size(); ++i) {
+      watched_path_add(&path, text[i], static_cast<uint32_t>(i));
+    }
+    watched_path_key(&path, &key);
+    return key;
+  }
+  SysctlPath(file).copy(key.name, sizeof(key.name) - 1);
   return key;
+}
+
+void Unwatch(uint16_t tuner, const Description& description, const SharedMaps& maps) {
+  for (const Tunable& tunable : description.tunables) {
+    for (const std::string& file : FilesOf(tunable.name)) {
+      const watched_key key = WatchedKey(file);
+      watched told = {};
+      if (bpf_map_lookup_elem(maps.fd(MAP_WATCHED), &key, &told) != 0 || told.tuner != tuner)
+        continue;
+      (void)bpf_map_delete_elem(maps.fd(MAP_WATCHED), &key);
+    }
+  }
 }
 
 // Tells the sysctl watcher which names concern this tuner; all or none.
 Status Watch(const Tuner& tuner, const SharedMaps& maps) {
-  const auto& tunables = tuner.description().tunables;
-  for (size_t row = 0; row < tunables.size(); ++row) {
-    if (tunables[row].on_sockets) continue;
-    const watched_key key = WatchedKey(tunables[row]);
-    const watched value = {.tuner = tuner.id(),
-                           .row = static_cast<uint16_t>(row),
-                           .set_row = tunables[row].set_row,
-                           .values = static_cast<uint16_t>(tunables[row].values),
-                           .flags = tunables[row].per_netns ? TUNABLE_PER_NETNS : 0U,
-                           .reserved = 0};
-    const int err = bpf_map_update_elem(maps.fd(MAP_WATCHED), &key, &value, BPF_NOEXIST);
-    if (err == 0) continue;
-    while (row-- > 0) {
-      const watched_key told = WatchedKey(tunables[row]);
-      (void)bpf_map_delete_elem(maps.fd(MAP_WATCHED), &told);
+  const Description& description = tuner.description();
+  for (size_t row = 0; row < description.tunables.size(); ++row) {
+    const Tunable& tunable = description.tunables[row];
+    if (tunable.on_sockets) continue;
+    const auto files = FilesOf(tunable.name);
+    for (size_t part = 0; part < files.size(); ++part) {
+      const watched_key key = WatchedKey(files[part]);
+      const watched value = {.tuner = tuner.id(),
+                             .row = static_cast<uint16_t>(row),
+                             .set_row = tunable.set_row,
+                             .values = static_cast<uint16_t>(tunable.values),
+                             .flags = tunable.per_netns ? TUNABLE_PER_NETNS : 0U,
+                             .parts = static_cast<uint16_t>(files.size()),
+                             .part = static_cast<uint16_t>(part)};
+      const int err = bpf_map_update_elem(maps.fd(MAP_WATCHED), &key, &value, BPF_NOEXIST);
+      if (err == 0) continue;
+      Unwatch(tuner.id(), description, maps);
+      return Error(-err, "telling the sysctl watcher about tuner '" + description.name + "'");
     }
-    return Error(-err, "telling the sysctl watcher about tuner '" + tuner.description().name + "'");
   }
   return Ok();
 }
@@ -72,7 +95,7 @@ Result<TunerSet> TunerSet::Load(const std::string& directory, const SharedMaps& 
   TunerSet set;
   for (const std::string& path : *paths) {
     const auto file = ReadObject(path);
-    const Status added = file ? set.Add(*file, maps, pins, facts) : file.error();
+    const auto added = file ? set.Add(*file, maps, pins, facts) : file.error();
     if (!added) set.lost_.push_back({path, added.error().message()});
   }
   const auto watcher = std::find_if(set.tuners_.begin(), set.tuners_.end(), CarriesOutOrders);
@@ -113,10 +136,7 @@ Status TunerSet::Walk(const std::string& map) const {
 
 void TunerSet::Remove(size_t index, const SharedMaps& maps) {
   const uint32_t id = tuners_[index]->id();
-  for (const Tunable& tunable : tuners_[index]->description().tunables) {
-    const watched_key told = WatchedKey(tunable);
-    (void)bpf_map_delete_elem(maps.fd(MAP_WATCHED), &told);
-  }
+  Unwatch(tuners_[index]->id(), tuners_[index]->description(), maps);
   tuners_.erase(tuners_.begin() + static_cast<std::ptrdiff_t>(index));
   DropEntries(maps.fd(MAP_PENDING), [&](const state_key& key) { return key.tuner != id; });
   const beat silent = {};
@@ -128,21 +148,25 @@ void TunerSet::Remove(size_t index, const SharedMaps& maps) {
   }
 }
 
-Status TunerSet::Add(const ObjectFile& file, const SharedMaps& maps, Pins* pins,
-                     const TunerFacts& facts) {
+Result<Tuner*> TunerSet::Add(const ObjectFile& file, const SharedMaps& maps, Pins* pins,
+                             const TunerFacts& facts) {
   auto description = Tuner::Describe(file);
   if (!description) return description.error();
   for (const Hook& hook : description->hooks) {
     programs_.insert(hook.programs.begin(), hook.programs.end());
   }
-  if (auto alone = CheckAlone(*description); !alone) return alone;
+  if (auto alone = CheckAlone(*description); !alone) return alone.error();
   const auto number = pins->NumberOf(description->name, RowsOf(*description));
   if (!number) return number.error();
   auto tuner = Tuner::Load(file, std::move(*description), *number, maps, pins, facts);
   if (!tuner) return tuner.error();
-  if (auto watched = Watch(*tuner, maps); !watched) return watched;
+  if (!tuner->stands_down().empty()) {
+    stood_down_[tuner->description().name] = tuner->stands_down();
+    return nullptr;
+  }
+  if (auto watched = Watch(*tuner, maps); !watched) return watched.error();
   tuners_.push_back(std::make_unique<Tuner>(std::move(*tuner)));
-  return Ok();
+  return tuners_.back().get();
 }
 
 // A tunable has one tuner: two would undo each other's work. And a name has one: what is kept of

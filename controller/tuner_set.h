@@ -4,6 +4,7 @@
 // All tuners at work: what a directory holds, loaded, and made known to the sysctl watcher.
 
 #include <cstddef>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -30,9 +31,10 @@ class TunerSet {
   static Result<TunerSet> Load(const std::string& directory, const SharedMaps& maps, Pins* pins,
                                const TunerFacts& facts);
 
-  // One more, behind the others. Fails, with the reason, if it does not work, or if its name or one
-  // of its tunables is another's.
-  Status Add(const ObjectFile& file, const SharedMaps& maps, Pins* pins, const TunerFacts& facts);
+  // One more, behind the others; null if it stands down. Fails, with the reason, if it does not
+  // work, or if its name or one of its tunables is another's.
+  Result<Tuner*> Add(const ObjectFile& file, const SharedMaps& maps, Pins* pins,
+                     const TunerFacts& facts);
   // Detaches and unloads it; nothing is left of what it had under way. Not the watcher.
   void Remove(size_t index, const SharedMaps& maps);
 
@@ -43,6 +45,8 @@ class TunerSet {
   // In the order of their files' names; later ones behind.
   const std::vector<std::unique_ptr<Tuner>>& tuners() const { return tuners_; }
   const std::vector<LostTuner>& lost() const { return lost_; }
+  // Those with nothing to do on this kernel, by name, and why.
+  const std::map<std::string, std::string>& stood_down() const { return stood_down_; }
 
   // Where among tuners() the one with this id is.
   std::optional<size_t> IndexOf(uint16_t id) const;
@@ -58,6 +62,7 @@ class TunerSet {
 
   std::vector<std::unique_ptr<Tuner>> tuners_;
   std::vector<LostTuner> lost_;
+  std::map<std::string, std::string> stood_down_;
   std::set<std::string> programs_;  // of all
   size_t watcher_ = 0;
 };

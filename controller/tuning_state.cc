@@ -54,6 +54,10 @@ void MapState::Forget(const state_key& tunable) {
   (void)bpf_map_delete_elem(published_, &tunable);  // may never have been there
 }
 
+void MapState::ForgetOwner(const state_key& set) {
+  (void)bpf_map_delete_elem(owners_, &set);  // or it is not there
+}
+
 tuner_control MapState::Control(uint16_t tuner) const {
   const uint32_t key = tuner;
   tuner_control out = {};

@@ -23,6 +23,8 @@ class TuningState {
   // Fails (ENOSPC, E2BIG) when the map is full.
   virtual Status Publish(const state_key& tunable, const published& what) = 0;
   virtual void Forget(const state_key& tunable) = 0;
+  // Of a set that is gone.
+  virtual void ForgetOwner(const state_key& set) = 0;
   // What the tuner may do; zeros where nobody has said.
   virtual tuner_control Control(uint16_t tuner) const = 0;
   // Has the watcher carry out an order for a set; void if its generation has moved.
@@ -48,6 +50,7 @@ class MapState : public TuningState {
   std::optional<published> Published(const state_key& tunable) const override;
   Status Publish(const state_key& tunable, const published& what) override;
   void Forget(const state_key& tunable) override;
+  void ForgetOwner(const state_key& set) override;
   tuner_control Control(uint16_t tuner) const override;
   Status Order(const state_key& set, const order& what) override;
 

@@ -37,13 +37,18 @@ void Values::CopyTo(__s64 (&numbers)[TUNER_MAX_VALUES]) const {
 
 std::string Values::Text() const {
   std::string out;
-  for (uint32_t i = 0; i < count; ++i) out += (i ? " " : "") + std::to_string(number[i]);
+  for (uint32_t i = 0; i < count; ++i) {
+    out.append(i ? " " : "").append(is_said(i) ? std::to_string(number[i]) : "*");
+  }
   return out;
 }
 
 bool Values::StartsWith(const Values& other) const {
-  return count >= other.count &&
-         std::equal(other.number.begin(), other.number.begin() + other.count, number.begin());
+  for (uint32_t i = 0; i < other.count; ++i) {
+    if (i >= count) return false;
+    if (is_said(i) && other.is_said(i) && number[i] != other.number[i]) return false;
+  }
+  return true;
 }
 
 }  // namespace bpftune

@@ -4,17 +4,21 @@
 // The numbers of one sysctl: tcp_rmem has three, most have one.
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
 
-#include "bpf/common/tuner_abi.h"
+#include "bpf/common/request_abi.h"
 
 namespace bpftune {
 
 struct Values {
   std::array<int64_t, TUNER_MAX_VALUES> number{};
   uint32_t count = 0;
+
+  // Of a tunable in several files, a write says some numbers only.
+  bool is_said(size_t i) const { return number[i] != VALUE_UNSAID; }
 
   friend bool operator==(const Values&, const Values&) = default;
 
@@ -24,9 +28,9 @@ struct Values {
 
   void CopyTo(__s64 (&numbers)[TUNER_MAX_VALUES]) const;
 
-  // "4096 131072 6291456"
+  // "4096 131072 6291456"; "*" for a number that is not said
   std::string Text() const;
-  // The first other.count numbers are the same.
+  // The first other.count numbers are the same, as far as both say them.
   bool StartsWith(const Values& other) const;
 };
 

@@ -60,5 +60,13 @@ TEST(ValuesTest, StartsWithComparesAsManyAsTheOtherHas) {
   EXPECT_FALSE(Two(1, 2).StartsWith(Three(1, 2, 0)));
 }
 
+TEST(ValuesTest, NumberThatIsNotSaidComparesWithAny) {
+  const Values one = Three(VALUE_UNSAID, 2, VALUE_UNSAID);
+  EXPECT_TRUE(Three(1, 2, 3).StartsWith(one));
+  EXPECT_TRUE(one.StartsWith(Three(1, 2, 3)));
+  EXPECT_FALSE(Three(1, 3, 3).StartsWith(one));
+  EXPECT_EQ("* 2 *", one.Text());
+}
+
 }  // namespace
 }  // namespace bpftune

@@ -79,7 +79,29 @@ struct bbr {
 	__u16 extra_acked[2];
 };
 
+typedef struct {
+	int counter;
+} atomic_t;
+
+typedef struct {
+	__s64 counter;
+} atomic64_t;
+
+typedef atomic64_t atomic_long_t;
+
+struct rhashtable {
+	atomic_t nelems;
+};
+
+/* Fragments of one family in one namespace; a pointer to it since 5.3. */
+struct fqdir {
+	long high_thresh;
+	struct rhashtable rhashtable; /* datagrams that wait for fragments */
+	atomic_long_t mem;	      /* bytes, with what the kernel adds to them */
+};
+
 struct netns_ipv4 {
+	struct fqdir *fqdir;
 	const struct tcp_congestion_ops *tcp_congestion_control; /* the default */
 	int sysctl_tcp_wmem[3];
 	int sysctl_tcp_rmem[3];
@@ -87,23 +109,60 @@ struct netns_ipv4 {
 	__u8 sysctl_tcp_syncookies; /* an int before 5.13: read as a field */
 };
 
+struct percpu_counter {
+	__s64 count; /* without what is still on single CPUs */
+};
+
+struct dst_ops {
+	unsigned int gc_thresh;
+	struct percpu_counter pcpuc_entries;
+};
+
+/* gc() returned whether the limit was reached, until there was none any more:
+ * 6.3 (af6d10345ca7), and later versions of 4.19 to 6.1, which have that too. */
+struct dst_ops___limited {
+	int (*gc)(struct dst_ops *ops);
+};
+
+struct netns_sysctl_ipv6 {
+	int ip6_rt_max_size;
+};
+
+struct netns_ipv6 {
+	struct netns_sysctl_ipv6 sysctl;
+	struct dst_ops ip6_dst_ops;
+	struct fqdir *fqdir;
+};
+
 /* net_cookie: u64 and set at creation since 5.12 (3d368ab87cf6); before that
  * an atomic64_t that is zero until somebody asks. See netns.bpf.h. */
 struct net {
 	__u64 net_cookie;
+	struct net_device *loopback_dev;
 	struct list_head list; /* of all; under RCU */
 	struct ns_common ns;
 	struct netns_core core;
 	struct netns_ipv4 ipv4;
+	struct netns_ipv6 ipv6;
 };
 
 typedef struct {
 	struct net *net;
 } possible_net_t;
 
-typedef struct {
-	int counter;
-} atomic_t;
+struct in_device;
+struct inet6_dev;
+struct net_device {
+	char name[16];
+	struct in_device *ip_ptr;
+	struct inet6_dev *ip6_ptr;
+	possible_net_t nd_net;
+};
+
+struct sk_buff {
+	struct net_device *dev;
+	__be16 protocol;
+};
 
 struct in6_addr {
 	union {
@@ -193,6 +252,42 @@ struct nsproxy {
 	struct net *net_ns;
 };
 
+/* Of a family: its neighbours, in all namespaces. */
+struct neigh_table {
+	int family;
+	int gc_thresh1;
+	int gc_thresh2;
+	int gc_thresh3;
+	atomic_t gc_entries; /* those that count against gc_thresh3 */
+};
+
+/* data: values of sysctls, 13 of them; from 6.0 on 14 (211da42eaa45). */
+struct neigh_parms {
+	struct neigh_table *tbl;
+	int data[13];
+};
+
+struct in_device {
+	struct neigh_parms *arp_parms;
+};
+
+struct inet6_dev {
+	struct neigh_parms *nd_parms;
+};
+
+struct sk_buff_head {
+	__u32 qlen;
+};
+
+struct neighbour {
+	struct neigh_table *tbl;
+	struct neigh_parms *parms;
+	unsigned int arp_queue_len_bytes;
+	struct sk_buff_head arp_queue; /* what waits for the address */
+	__u8 nud_state;
+	struct net_device *dev;
+};
+
 #ifdef __TARGET_ARCH_x86
 struct pt_regs {
 	unsigned long si;
@@ -208,8 +303,12 @@ struct task_struct {
 	struct nsproxy *nsproxy;
 };
 
-struct bpf_iter_meta;
+struct seq_file;
 struct bpf_map;
+
+struct bpf_iter_meta {
+	struct seq_file *seq;
+};
 
 struct bpf_iter__bpf_sk_storage_map {
 	struct bpf_iter_meta *meta;
@@ -283,6 +382,16 @@ struct bpf_sysctl {
 	__u32 file_pos;
 };
 
+struct bpf_sockopt {
+	struct bpf_sock *sk;
+	void *optval;
+	void *optval_end;
+	__s32 level;
+	__s32 optname;
+	__s32 optlen;
+	__s32 retval;
+};
+
 enum {
 	BPF_MAP_TYPE_HASH = 1,
 	BPF_MAP_TYPE_ARRAY = 2,
@@ -320,6 +429,8 @@ enum {
 enum {
 	AF_INET = 2,
 	AF_INET6 = 10,
+	ETH_P_IP = 0x0800,
+	ETH_P_IPV6 = 0x86dd,
 	TCP_ESTABLISHED = 1,
 	TCP_FIN_WAIT1 = 4,
 	TCP_CLOSE = 7,
@@ -327,12 +438,21 @@ enum {
 	SOL_SOCKET = 1,
 	SOL_TCP = 6,
 	TCP_CONGESTION = 13,
+	SO_SNDBUF = 7,
+	SO_RCVBUF = 8,
 	SO_RCVLOWAT = 18,
 	/* tcp_sock.chrono_type, include/net/tcp.h */
 	TCP_CHRONO_BUSY = 1,
+	/* neighbour.nud_state, include/uapi/linux/neighbour.h; VALID: with an
+	 * address, include/net/neighbour.h */
+	NUD_INCOMPLETE = 0x01,
+	NUD_VALID = 0xde,
 	/* sk_userlocks, include/net/sock.h */
 	SOCK_SNDBUF_LOCK = 1,
 	SOCK_RCVBUF_LOCK = 2,
+	/* include/uapi/asm-generic/errno.h */
+	ENOMEM = 12,
+	ENOBUFS = 105,
 };
 
 #include <bpf/bpf_helpers.h>

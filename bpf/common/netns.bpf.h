@@ -20,6 +20,20 @@ const volatile bool tuner_confined = false;
 /* `net` must be a pointer the verifier knows (from a socket or a task). */
 #define netns_id(net) (tuner_netns_by_inode ? (__u64)(net)->ns.inum : (net)->net_cookie)
 
+/* There is this namespace: it gets its place in the table. False: there is no
+ * room for it. One look-up where it is known. */
+static __always_inline bool netns_note(__u64 netns)
+{
+	struct state_key key = {.netns = netns};
+	struct netns_seen seen;
+
+	if (!netns || bpf_map_lookup_elem(&tuner_namespaces, &key))
+		return true;
+	seen.first_ns = bpf_ktime_get_ns();
+	return !bpf_map_update_elem(&tuner_namespaces, &key, &seen, BPF_NOEXIST) ||
+	       bpf_map_lookup_elem(&tuner_namespaces, &key); /* another CPU was faster */
+}
+
 static __always_inline bool netns_in_scope(__u64 netns)
 {
 	return !tuner_confined || bpf_map_lookup_elem(&tuner_scope, &netns);

@@ -29,6 +29,7 @@ static __always_inline struct request *request_begin(__u16 kind, __u64 netns)
 	request->tuner = tuner_id;
 	request->netns = netns;
 	request->time_ns = bpf_ktime_get_ns();
+	netns_note(netns);
 	return request;
 }
 

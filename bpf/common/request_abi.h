@@ -20,6 +20,10 @@ enum request_kind {
 
 #define REQUEST_COMM_LEN 16
 
+/* What somebody wrote, of a tunable whose numbers are in several files: this in
+ * place of the numbers in the others. */
+#define VALUE_UNSAID (-0x7fffffffffffffffLL - 1)
+
 struct request {
 	__u16 kind;
 	__u16 tuner;	/* number the controller gave the object (tuner_id) */
@@ -34,10 +38,13 @@ struct request {
 	__s64 seen[TUNER_MAX_VALUES];
 	__s64 wanted[TUNER_MAX_VALUES];
 	__u64 evidence[4]; /* {arg0} .. {arg3} of the scenario's text */
-	__u8 peer[16];	   /* remote address, first 4 bytes for AF_INET */
+	union {
+		__u8 peer[16];	 /* remote address, first 4 bytes for AF_INET */
+		char device[16]; /* of a tunable that each device has */
+	};
 	__u32 peer_family; /* AF_INET, AF_INET6, or 0: no peer */
 	__u32 pid;	   /* OVERRIDE: the writer, in the initial pid namespace */
-	char comm[REQUEST_COMM_LEN];
+	char comm[REQUEST_COMM_LEN]; /* ... or {comm} of the scenario's text */
 };
 
 ABI_ASSERT(sizeof(struct request) == 160);

@@ -33,6 +33,7 @@ SHARED_HASH(tuner_pending, struct state_key, struct pending, STATE_MAX_ENTRIES);
 SHARED_HASH(tuner_orders, struct state_key, struct order, STATE_MAX_ENTRIES);
 SHARED_HASH(tuner_watched, struct watched_key, struct watched, WATCHED_MAX_ENTRIES);
 SHARED_HASH(tuner_scope, __u64, __u8, SCOPE_MAX_ENTRIES);
+SHARED_HASH(tuner_namespaces, struct state_key, struct netns_seen, NAMESPACES_MAX_ENTRIES);
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -97,13 +98,21 @@ static __always_inline struct state_key state_key_of(__u64 netns, __u16 row)
 }
 
 /* The administrator's, until somebody reclaims it. */
+static __always_inline bool is_yielded_key(const struct state_key *tunable)
+{
+	struct state_key key = *tunable;
+	struct owner *owner;
+
+	key.row = tuner_set_row[key.row & (TUNER_MAX_TUNABLES - 1)];
+	owner = bpf_map_lookup_elem(&tuner_owners, &key);
+	return owner && owner->generation != owner->reclaimed;
+}
+
 static __always_inline bool is_yielded(__u64 netns, __u32 tunable)
 {
-	__u32 row = tunable & (TUNER_MAX_TUNABLES - 1);
-	struct state_key key = state_key_of(netns, tuner_set_row[row]);
-	struct owner *owner = bpf_map_lookup_elem(&tuner_owners, &key);
+	struct state_key key = state_key_of(netns, tunable);
 
-	return owner && owner->generation != owner->reclaimed;
+	return is_yielded_key(&key);
 }
 
 /* A sampled number, or 0 while it could not be read. */

@@ -9,7 +9,7 @@
  * A user-space update replaces a whole hash value. That is why every map has
  * exactly one writer, named beside it.
  */
-#include "bpf/common/tuner_abi.h"
+#include "bpf/common/request_abi.h"
 
 #define MAP_REQUESTS "tuner_requests"
 #define MAP_OWNERS "tuner_owners"
@@ -24,12 +24,14 @@
 #define MAP_ACTIVE "tuner_active"
 #define MAP_CONTROL "tuner_control"
 #define MAP_ALIVE "tuner_alive"
+#define MAP_NAMESPACES "tuner_namespaces"
 
 #define REQUESTS_BYTES (64 * 1024)
 /* (namespace, tunable) pairs that can be tuned at once. */
 #define STATE_MAX_ENTRIES 4096
 #define WATCHED_MAX_ENTRIES 256
 #define SCOPE_MAX_ENTRIES 256
+#define NAMESPACES_MAX_ENTRIES 8192
 #define TUNERS_MAX 64
 
 /* Key of everything that belongs to one tunable, or one feature set of
@@ -38,8 +40,33 @@ struct state_key {
 	__u64 netns; /* 0: global */
 	__u16 tuner;
 	__u16 row;
-	__u32 reserved;
+	union {
+		__u32 reserved; /* 0: not of a device */
+		__u32 device;	/* device_id() of its name */
+	};
 };
+
+/* A network device by its name, as sysctls have it: FNV-1a (Fowler, Noll, Vo;
+ * draft-eastlake-fnv) of 32 bits, which is not 0 for any. Two names that share
+ * an id in one namespace share what is remembered: the applier would take the
+ * value of one for a foreign write to the other, and leave it alone. */
+#define DEVICE_ID_START 2166136261U
+#define DEVICE_NAME_LEN 16
+static inline __u32 device_id_add(__u32 id, char c)
+{
+	__u8 byte = c;
+
+	return (id ^ byte) * 16777619U;
+}
+
+static inline __u32 device_id(const char *name)
+{
+	__u32 id = DEVICE_ID_START;
+
+	for (int i = 0; i < DEVICE_NAME_LEN && name[i]; i++)
+		id = device_id_add(id, name[i]);
+	return id ? id : 1;
+}
 
 /*
  * tuner_owners: {namespace, set} -> who owns it. Writer: BPF (the sysctl
@@ -59,7 +86,9 @@ struct owner {
 	__u16 reserved;
 	__u32 pid;
 	__u32 reserved2;
-	__s64 values[TUNER_MAX_VALUES]; /* what the administrator wrote last */
+	/* What the administrator wrote last; of a tunable in several files, to
+	 * each, or VALUE_UNSAID. */
+	__s64 values[TUNER_MAX_VALUES];
 	/* ... and before that, in case the kernel refuses the last. */
 	__s64 previous[TUNER_MAX_VALUES];
 	/* What the file held when it became the administrator's: tells whether
@@ -74,13 +103,50 @@ struct watched_key {
 	char name[WATCHED_NAME_LEN];
 };
 
+/*
+ * Of a tunable that each device has, "net/ipv4/neigh/DEVICE/unres_qlen_bytes",
+ * there is one entry: under "*" and, from byte 4 on, what the parts before and
+ * behind the device make, since programs before 5.12 cannot build a name. All
+ * such sysctls have the device last but one.
+ */
+struct watched_path {
+	__u32 before;	 /* device_id_add() of all parts before the device */
+	__u32 device;	 /* ... of the device: its device_id() */
+	__u32 last;	 /* ... of the last part */
+	__u32 device_at; /* where the device begins in the name */
+	__u32 last_at;	 /* likewise the last part */
+};
+
+/* One more character of a sysctl's name as the kernel gives it. */
+static inline void watched_path_add(struct watched_path *path, char c, __u32 at)
+{
+	if (c != '/') {
+		path->last = device_id_add(path->last, c);
+		return;
+	}
+	path->before = device_id_add(path->before * 31 + path->device, c);
+	path->device = path->last;
+	path->device_at = path->last_at;
+	path->last = DEVICE_ID_START;
+	path->last_at = at + 1;
+}
+
+static inline void watched_path_key(const struct watched_path *path, struct watched_key *key)
+{
+	__builtin_memset(key, 0, sizeof(*key));
+	key->name[0] = '*';
+	__builtin_memcpy(key->name + 4, &path->before, sizeof(path->before));
+	__builtin_memcpy(key->name + 8, &path->last, sizeof(path->last));
+}
+
 struct watched {
 	__u16 tuner;
 	__u16 row;     /* the tunable */
 	__u16 set_row; /* first tunable of its set */
-	__u16 values;
-	__u32 flags; /* TUNABLE_PER_NETNS */
-	__u32 reserved;
+	__u16 values;  /* of the tunable */
+	__u32 flags;   /* TUNABLE_PER_NETNS */
+	__u16 parts;   /* files it is in: 1, or as many as it has values */
+	__u16 part;    /* which of them this is */
 };
 
 /*
@@ -132,6 +198,9 @@ struct pending {
 struct beat {
 	__u32 period_ms;
 	__u32 asleep; /* the pulse rests for long; the next event is to wake it */
+	__u32 samples; /* bit n: sample n, of those read only when asked for, is
+			* to be read before the next pulses */
+	__u32 reserved;
 };
 
 /* Shortest pause between two pulses of a tuner, whoever asks. */
@@ -166,7 +235,7 @@ struct active_strategy {
  * state_key, owner or published moves or changes its meaning: a daemon of
  * another version starts afresh.
  */
-#define STATE_ABI_VERSION 1
+#define STATE_ABI_VERSION 2
 
 /*
  * The map `layout`, pinned beside them: name -> what the next daemon has to
@@ -229,15 +298,27 @@ static inline struct alive_place alive_place_of(__u64 id)
 	return out;
 }
 
+/*
+ * tuner_namespaces: {namespace} (tuner and row 0) -> since when it is known.
+ * Inserted (BPF_NOEXIST) by whatever program meets a namespace first: one that
+ * is told of it, one that has a request from it, or the walk of tuner_alive.
+ * The controller deletes those that are gone. Where it is full, further ones
+ * are not counted; they are tuned all the same.
+ */
+struct netns_seen {
+	__u64 first_ns;
+};
+
 ABI_ASSERT(sizeof(struct state_key) == 16);
 ABI_ASSERT(sizeof(struct owner) == 112);
 ABI_ASSERT(sizeof(struct watched) == 16);
 ABI_ASSERT(sizeof(struct order) == 64);
 ABI_ASSERT(sizeof(struct published) == 80);
 ABI_ASSERT(sizeof(struct pending) == 16);
-ABI_ASSERT(sizeof(struct beat) == 8);
+ABI_ASSERT(sizeof(struct beat) == 16);
 ABI_ASSERT(sizeof(struct sample) == 16);
 ABI_ASSERT(sizeof(struct score) == 16);
 ABI_ASSERT(sizeof(struct active_strategy) == 16);
 ABI_ASSERT(sizeof(struct tuner_control) == 8);
 ABI_ASSERT(sizeof(struct alive) == 8 + ALIVE_BITS / 8);
+ABI_ASSERT(sizeof(struct netns_seen) == 8);

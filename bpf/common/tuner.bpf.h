@@ -129,6 +129,13 @@
 	};                                                                          \
 	char _license[] SEC("license") = "GPL"
 
+/* For a HOOK_CHECK: there is nothing to tune on this kernel, and why. */
+#define STAND_DOWN(iterator, text)                                             \
+	({                                                                     \
+		static const char why[] = text;                                \
+		bpf_seq_write((iterator)->meta->seq, why, sizeof(why) - 1);    \
+	})
+
 /* The tuner's counters: row of the description -> count, a cell per CPU.
  * Written by any program of this object; the summary adds the cells up. */
 struct {

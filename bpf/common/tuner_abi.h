@@ -22,7 +22,7 @@
 #define TUNER_SECTION ".rodata.tuner"
 #define TUNER_MAGIC 0x52454e5554465042ULL /* "BPFTUNER" */
 #define TUNER_ABI_MAJOR 1
-#define TUNER_ABI_MINOR 2 /* 1: strategies; 2: modules, reports */
+#define TUNER_ABI_MINOR 3 /* 1: strategies; 2: modules, reports; 3: samples of a visit, checks */
 
 /* The most records of a kind that one tuner may have. */
 #define TUNER_MAX_TUNABLES 16
@@ -84,7 +84,7 @@ struct tuner_scenario {
 	char description[128]; /* one sentence, behind the name */
 	char reason[96];       /* "Due to <reason> change ..." */
 	/* The numbers behind it. Slots: {tunable} {old} {new} {netns} {peer}
-	 * {arg0} .. {arg3}; no others. */
+	 * {comm} {arg0} .. {arg3}; no others. */
 	char evidence[288];
 };
 
@@ -94,14 +94,27 @@ enum tuner_sample_kind {
 	SAMPLE_KEYED = 2,  /* source: file; field: "TCP mem" in "TCP: a 1 mem 2", or
 			* "MemFree" in "MemFree: 1 kB" */
 	SAMPLE_PAIRED = 3, /* source: file; field: "TcpExt ListenDrops" of line pairs */
+	SAMPLE_LISTED = 4, /* source: file; field: "Ip6ReasmOKs" of "Ip6ReasmOKs 1" */
+	/* source: file with a line of numbers for each CPU; field: "MAP BASE
+	 * [PREFIX]": the tuner's own map for it, an array of __u64 columns, and
+	 * 10 or 16. With the prefix "cpu" only lines "cpuN ..." count and go to
+	 * key N; else the n-th line goes to key n. */
+	SAMPLE_TABLE = 5,
 };
 
-/* A number BPF cannot read, sampled by the controller before the pulse. */
+/* tuner_sample.every_ms: not before the pulse, but before each visit
+ * (HOOK_VISIT), in the namespace that is visited. */
+#define SAMPLE_AT_VISIT 0xffffffffU
+
+/* What BPF cannot read, sampled by the controller before the pulse, or before
+ * a visit. */
 struct tuner_sample {
 	char source[48];
 	char field[32];
 	__u32 kind;
-	__u32 every_ms; /* not read more often than this */
+	__u32 every_ms; /* not read more often than this; 0: only before a pulse
+			 * for which the tuner asks for it (beat.samples);
+			 * or SAMPLE_AT_VISIT */
 };
 
 /* One cell of the tuner's map `counts`, printed in the summary unless zero. */
@@ -115,6 +128,9 @@ enum tuner_hook_kind {
 	HOOK_PULSE = 2,	   /* run at the tuner's beat (state_abi.h) */
 	HOOK_PERIODIC = 3, /* run every period_ms */
 	HOOK_VISIT = 4,	   /* run inside a namespace when the tuner asks */
+	/* An iterator, run once after load. What it writes (STAND_DOWN) is why
+	 * there is nothing to tune on this kernel: the tuner stands down. */
+	HOOK_CHECK = 5,
 };
 
 /* tuner_hook.flags */

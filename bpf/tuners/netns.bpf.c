@@ -8,27 +8,25 @@
  * mount, a descriptor or a socket, and before 6.18 there is no way to ask for
  * one by its id. So this walks the kernel's own list, when the controller asks.
  *
- * The symbol of the list's head cannot be had on every kernel; the walk begins
- * at the namespace of whoever runs the program, and comes back to it. On the
- * way it meets the head, which is no namespace: what would be its `ns.ops` is
- * something else. The list is the kernel's under RCU, and so is a run of an
- * iterator's program; a namespace that is added meanwhile is added at the end,
- * one that leaves keeps its pointer to the next.
+ * Of a namespace that comes and goes between two walks nothing would be seen.
+ * No tracepoint tells of a namespace being made, or of its end. The first
+ * program that is executed in one does, which is how nearly all begin; so does
+ * the first request of a tuner from there (request.bpf.h). Exec is rare and
+ * costs half a millisecond, so a look-up is nothing to it.
  *
- * The result is a set of bits (state_abi.h), so that it takes the same room for
- * ten namespaces and for ten thousand. A dead id whose bits are all set by
- * living ones waits until one of them is dead too.
+ * The result of a walk is a set of bits (state_abi.h), so that it takes the same
+ * room for ten namespaces and for ten thousand. A dead id whose bits are all set
+ * by living ones waits until one of them is dead too.
  *
- * How it fails. With more than WALK_MOST namespaces it says that it is not
- * complete, and nothing is forgotten.
+ * How it fails. With more than 65,536 namespaces it says that it is not
+ * complete, and nothing is forgotten. Those that come and go between two walks
+ * without an exec or a request are not counted.
  */
 #include "bpf/common/tuner.bpf.h"
 #include "policies/netns.policy.h"
 TUNER_DEFINE(NETNS, "netns", "knows which network namespaces there are");
 
-#define WALK_STEP 128
-#define WALK_STEPS 512
-#define WALK_MOST (WALK_STEP * WALK_STEPS)
+#include "bpf/common/netns_walk.bpf.h"
 
 /* Key: 0. */
 struct {
@@ -38,18 +36,6 @@ struct {
 	__type(value, struct alive);
 } tuner_alive SEC(".maps");
 
-/* The walk under way. Only the daemon's thread runs it. */
-struct {
-	__u64 first; /* &net->list of the namespace it began at */
-	__u64 at;    /* ... and where it is; 0: it is over */
-	__u64 ops;   /* what a network namespace has in ns.ops */
-} walk;
-
-static __always_inline struct net *net_of(__u64 list)
-{
-	return (struct net *)(list - bpf_core_field_offset(struct net, list));
-}
-
 static __always_inline void mark(struct alive *alive, __u64 id)
 {
 	struct alive_place place = alive_place_of(id);
@@ -58,48 +44,42 @@ static __always_inline void mark(struct alive *alive, __u64 id)
 		alive->bits[place.bit[i] / 64] |= 1ULL << (place.bit[i] % 64);
 }
 
-/* A global function: the verifier checks it once, not in each of WALK_STEPS
- * turns. */
-__noinline int mark_some(int turn)
+static __always_inline void note(__u64 id)
 {
+	if (!netns_note(id))
+		count(COUNT_NO_ROOM);
+}
+
+__noinline int walk_net(__u64 address)
+{
+	__u64 id = walked_netns_id((struct net *)address);
 	__u32 zero = 0;
 	struct alive *alive = bpf_map_lookup_elem(&tuner_alive, &zero);
 
-	if (!alive)
-		return 0;
-	for (int i = 0; i < WALK_STEP && walk.at; i++) {
-		struct net *net = net_of(walk.at);
-		__u64 id;
-
-		if ((__u64)BPF_CORE_READ(net, ns.ops) == walk.ops) {
-			id = BPF_CORE_READ(net, ns.inum);
-			if (!tuner_netns_by_inode)
-				id = BPF_CORE_READ(net, net_cookie);
-			mark(alive, id);
-		}
-		walk.at = (__u64)BPF_CORE_READ(net, list.next);
-		if (walk.at == walk.first) {
-			alive->complete = 1;
-			walk.at = 0;
-		}
-	}
-	return turn;
+	if (alive)
+		mark(alive, id);
+	note(id);
+	return 0;
 }
 
 SEC("?iter/bpf_map_elem")
 int walk__tuner_alive(struct bpf_iter__bpf_map_elem *ctx)
 {
-	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
-	struct net *net;
+	struct alive *alive = ctx->value;
 
-	if (!ctx->value) /* the walk of the map itself is over */
+	if (!alive) /* the walk of the map itself is over */
 		return 0;
-	net = BPF_CORE_READ(task, nsproxy, net_ns);
-	walk.first = walk.at = (__u64)net + bpf_core_field_offset(struct net, list);
-	walk.ops = (__u64)BPF_CORE_READ(net, ns.ops);
-	for (int turn = 0; turn < WALK_STEPS && walk.at; turn++)
-		mark_some(turn);
-	if (walk.at)
+	alive->complete = walk_namespaces();
+	if (!alive->complete)
 		count(COUNT_INCOMPLETE);
+	return 0;
+}
+
+SEC("?tp_btf/sched_process_exec")
+int BPF_PROG(exec__tp_btf, struct task_struct *task)
+{
+	struct net *net = task->nsproxy->net_ns;
+
+	note(netns_id(net));
 	return 0;
 }

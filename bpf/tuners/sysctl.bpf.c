@@ -77,10 +77,28 @@ static __always_inline void parse(const char *text, __u32 most, struct vector *o
 	}
 }
 
+/* What a file with one number of its tunable says about all of them. */
+static __always_inline void take_part(const struct watched *watched, struct vector *vector)
+{
+	__s64 number = vector->values[0];
+
+	if (watched->parts <= 1 || !vector->count)
+		return;
+	for (int i = 0; i < TUNER_MAX_VALUES; i++)
+		vector->values[i] = i == watched->part ? number : VALUE_UNSAID;
+	vector->count = watched->values;
+}
+
+static __always_inline __u32 numbers_in(const struct watched *watched)
+{
+	return watched->parts > 1 ? 1 : watched->values;
+}
+
+/* What `a` says of the first `count`, `b` says too. */
 static __always_inline bool same_start(const __s64 *a, const __s64 *b, __u32 count)
 {
 	for (int i = 0; i < TUNER_MAX_VALUES; i++)
-		if ((__u32)i < count && a[i] != b[i])
+		if ((__u32)i < count && a[i] != VALUE_UNSAID && a[i] != b[i])
 			return false;
 	return true;
 }
@@ -90,11 +108,48 @@ static __always_inline bool is_owned(const struct owner *owner)
 	return owner && owner->generation != owner->reclaimed;
 }
 
-static __always_inline void tell(const struct watched *watched, __u64 netns,
-				 const struct owner *owner, const struct vector *current,
-				 bool was_theirs)
+/* A sysctl that is written: its name, and what of it tells the device. */
+struct name {
+	struct watched_key key;
+	struct watched_path path;
+};
+
+/* The tunable of which this is one device's, if it is. */
+static __always_inline struct watched *watched_of_device(struct name *name)
 {
-	struct request *request = request_begin(REQUEST_OVERRIDE, netns);
+	struct watched_key pattern;
+
+	for (int i = 0; i < WATCHED_NAME_LEN; i++) {
+		if (!name->key.name[i])
+			break;
+		watched_path_add(&name->path, name->key.name[i], i);
+	}
+	watched_path_key(&name->path, &pattern);
+	return bpf_map_lookup_elem(&tuner_watched, &pattern);
+}
+
+/* Where it begins comes out of the request's memory, so that the verifier does
+ * not follow each place where it could. */
+static __always_inline void put_device(struct request *request, const struct name *name)
+{
+	volatile __u64 *at = &request->evidence[2];
+	bool is_over = false;
+
+	*at = name->path.device_at;
+	bpf_probe_read_kernel(request->device, sizeof(request->device),
+			      name->key.name + (*at & (WATCHED_NAME_LEN - DEVICE_NAME_LEN - 1)));
+	for (int i = 0; i < DEVICE_NAME_LEN; i++) {
+		is_over |= request->device[i] == '/';
+		if (is_over)
+			request->device[i] = 0;
+	}
+}
+
+static __always_inline void tell(const struct watched *watched, const struct state_key *key,
+				 const struct name *name, const struct owner *owner,
+				 const struct vector *current, bool was_theirs)
+{
+	struct request *request = request_begin(REQUEST_OVERRIDE, key->netns);
 
 	if (!request)
 		return;
@@ -107,13 +162,15 @@ static __always_inline void tell(const struct watched *watched, __u64 netns,
 	request->evidence[1] = was_theirs; /* before this write */
 	__builtin_memcpy(request->seen, current->values, sizeof(request->seen));
 	__builtin_memcpy(request->wanted, owner->values, sizeof(request->wanted));
+	if (key->device)
+		put_device(request, name);
 	BPF_CORE_READ_STR_INTO(&request->comm, current_task(), comm);
 	request_send(request, RING_WAKE);
 }
 
 static __always_inline void take_over(const struct watched *watched, const struct state_key *key,
-				      struct owner *old, const struct vector *written,
-				      const struct vector *current)
+				      const struct name *name, struct owner *old,
+				      const struct vector *written, const struct vector *current)
 {
 	bool was_theirs = is_owned(old);
 	/* The second and further writes of a streak. */
@@ -132,6 +189,12 @@ static __always_inline void take_over(const struct watched *watched, const struc
 	if (again) {
 		__builtin_memcpy(owner.previous, old->values, sizeof(owner.previous));
 		__builtin_memcpy(owner.before, old->before, sizeof(owner.before));
+		for (int i = 0; i < TUNER_MAX_VALUES; i++) {
+			if (owner.values[i] == VALUE_UNSAID)
+				owner.values[i] = old->values[i];
+			if (owner.before[i] == VALUE_UNSAID)
+				owner.before[i] = current->values[i];
+		}
 	} else {
 		__builtin_memcpy(owner.previous, written->values, sizeof(owner.previous));
 		__builtin_memcpy(owner.before, current->values, sizeof(owner.before));
@@ -144,7 +207,7 @@ static __always_inline void take_over(const struct watched *watched, const struc
 			owners_lost = 1;
 	}
 	count(COUNT_WRITES);
-	tell(watched, key->netns, &owner, current, was_theirs);
+	tell(watched, key, name, &owner, current, was_theirs);
 }
 
 /* 1: let the write through, 0: refuse it (EPERM). */
@@ -153,7 +216,7 @@ int watch__cgroup(struct bpf_sysctl *ctx)
 {
 	char text[TEXT_LEN + NUMBER_LEN] = {};
 	struct task_struct *task = current_task();
-	struct watched_key name = {};
+	struct name name = {};
 	struct watched *watched;
 	struct vector written = {};
 	struct vector current = {};
@@ -163,11 +226,15 @@ int watch__cgroup(struct bpf_sysctl *ctx)
 
 	/* Text that does not start at 0 is ignored by the handler too. */
 	if (!ctx->write || ctx->file_pos ||
-	    bpf_sysctl_get_name(ctx, name.name, sizeof(name.name), 0) <= 0)
+	    bpf_sysctl_get_name(ctx, name.key.name, sizeof(name.key.name), 0) <= 0)
 		return 1;
-	watched = bpf_map_lookup_elem(&tuner_watched, &name);
-	if (!watched)
-		return 1;
+	watched = bpf_map_lookup_elem(&tuner_watched, &name.key);
+	if (!watched) {
+		watched = watched_of_device(&name);
+		if (!watched)
+			return 1;
+		key.device = name.path.device ? name.path.device : 1;
+	}
 
 	if (watched->flags & TUNABLE_PER_NETNS) {
 		key.netns = BPF_CORE_READ(task, nsproxy, net_ns, ns.inum);
@@ -185,7 +252,8 @@ int watch__cgroup(struct bpf_sysctl *ctx)
 
 	/* A text that does not fit is no three numbers. */
 	if (bpf_sysctl_get_new_value(ctx, text, TEXT_LEN) > 0)
-		parse(text, watched->values, &written);
+		parse(text, numbers_in(watched), &written);
+	take_part(watched, &written);
 	if (by_daemon) {
 		if (owner->row == watched->row && written.count == owner->count &&
 		    same_start(written.values, owner->values, written.count))
@@ -199,7 +267,8 @@ int watch__cgroup(struct bpf_sysctl *ctx)
 	}
 	__builtin_memset(text, 0, sizeof(text));
 	if (bpf_sysctl_get_current_value(ctx, text, TEXT_LEN) > 0)
-		parse(text, watched->values, &current);
+		parse(text, numbers_in(watched), &current);
+	take_part(watched, &current);
 	/* While it is theirs an equal write counts too: it may follow one of
 	 * theirs that a late write of ours has covered. */
 	if (!is_owned(owner) && current.count >= written.count &&
@@ -207,7 +276,7 @@ int watch__cgroup(struct bpf_sysctl *ctx)
 		count(COUNT_SAME);
 		return 1;
 	}
-	take_over(watched, &key, owner, &written, &current);
+	take_over(watched, &key, &name, owner, &written, &current);
 	return 1;
 }
 

@@ -34,7 +34,7 @@ static __always_inline void decide_raise(const struct state_key *key, struct lea
 		target = raised_to_need(l->seen[2], demand->need, ceiling);
 	if (!target)
 		return;
-	if (memory_is_near(&memory)) {
+	if (memory_is_near(&memory, memory.limit[1])) {
 		count(COUNT_HELD_MEMORY);
 		return;
 	}
@@ -54,12 +54,6 @@ static __always_inline void decide_raise(const struct state_key *key, struct lea
 	begin_or_extend_trial(l, now);
 	/* A round trip must pass before anything can show. */
 	l->hold_until_ns = now + demand->rtt_us * NS_PER_US;
-}
-
-/* Out of line: inlined eight times over, the search would fill the program. */
-static __noinline __u32 latency_permille(const struct correlation *latency)
-{
-	return latency ? correlation_permille(latency) : 0;
 }
 
 static __always_inline void decide_latency(const struct state_key *key, struct learning *l,
@@ -85,7 +79,7 @@ static __always_inline void decide_latency(const struct state_key *key, struct l
 		return;
 	request->evidence[0] = demand->bloated_rtt_us;
 	request->evidence[1] = demand->bloated_min_rtt_us;
-	request->evidence[2] = latency_permille(&l->latency);
+	request->evidence[2] = correlation_permille(&l->latency);
 	request->evidence[3] = demand->need_of_any;
 	request_send(request, RING_QUIET);
 	l->step = step;

@@ -81,7 +81,7 @@ static __always_inline void look_at_memory(__u64 now)
 
 	read_memory(&memory);
 	sweep.memory_short = false;
-	if (!memory_is_known(&memory) || !memory_is_near(&memory))
+	if (!memory_is_known(&memory) || !memory_is_near(&memory, memory.limit[1]))
 		return;
 	sweep.memory_moved_ns = now;
 	sweep.memory_short = !grow_tcp_mem(&memory, now);
@@ -133,7 +133,7 @@ static __always_inline bool unsqueeze(const struct state_key *key, struct learni
 		l->before_squeeze[2] = 0;
 		return true;
 	}
-	if (!memory_is_known(&memory) || !memory_is_back(&memory) ||
+	if (!memory_is_known(&memory) || !memory_is_back(&memory, memory.limit[1]) ||
 	    now - l->squeezed_ns < squeeze_hold_ns(l->squeezes))
 		return true;
 	for (int i = 0; i < 3; i++)
@@ -159,7 +159,7 @@ static __always_inline bool unsqueeze(const struct state_key *key, struct learni
 static __always_inline void lower_tcp_mem(const struct state_key *key, struct learning *l,
 					  const struct published *published, __u64 now)
 {
-	struct memory memory, found;
+	struct memory memory;
 	__u64 high;
 
 	read_memory(&memory);
@@ -169,9 +169,7 @@ static __always_inline void lower_tcp_mem(const struct state_key *key, struct le
 	if (!high)
 		return;
 	sweep.memory_moved_ns = now;
-	found = memory;
-	found.limit[1] = published->baseline[1];
-	if (!memory_is_back(&found))
+	if (!memory_is_back(&memory, published->baseline[1]))
 		l->needed_ns = now;
 	if (memory_is_overdrawn(&memory) || now - l->needed_ns > cfg_unneeded_ns)
 		move_tcp_mem(key, l, &memory, SCENARIO_TCP_MEMORY_NOT_NEEDED, high, now);

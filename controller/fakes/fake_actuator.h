@@ -4,7 +4,6 @@
 // Sysctls that are numbers in a map. As in the kernel, a write first passes the hook of the sysctl
 // watcher and then reaches the handler, and whatever else happens may happen in between.
 
-#include <algorithm>
 #include <cerrno>
 #include <functional>
 #include <map>
@@ -50,7 +49,9 @@ class FakeActuator : public Actuator {
     for (uint32_t i = 0; i < values.count; ++i) {
       if (values.number[i] == kRefused) return EINVAL;
     }
-    std::copy_n(values.number.begin(), values.count, file->second.number.begin());
+    for (uint32_t i = 0; i < values.count; ++i) {
+      if (values.is_said(i)) file->second.number[i] = values.number[i];
+    }
     return 0;
   }
 

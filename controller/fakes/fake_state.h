@@ -15,7 +15,7 @@
 #include "controller/values.h"
 
 inline bool operator<(const state_key& a, const state_key& b) {
-  return std::tie(a.netns, a.tuner, a.row) < std::tie(b.netns, b.tuner, b.row);
+  return std::tie(a.netns, a.tuner, a.row, a.device) < std::tie(b.netns, b.tuner, b.row, b.device);
 }
 
 namespace bpftune {
@@ -34,6 +34,7 @@ class FakeState : public TuningState {
     return Ok();
   }
   void Forget(const state_key& key) override { written.erase(key); }
+  void ForgetOwner(const state_key& set) override { owners.erase(set); }
   tuner_control Control(uint16_t tuner) const override {
     const auto entry = controls.find(tuner);
     return entry == controls.end() ? tuner_control{} : entry->second;
@@ -71,7 +72,9 @@ class FakeState : public TuningState {
   // The watcher sees a write of the daemon: may it go on to the handler?
   bool AllowsOurs(const state_key& set, uint16_t row, const Values& values) const {
     const owner entry = Owner(set).value_or(owner{});
-    return !IsOwned(entry) || (entry.row == row && values == Values::Of(entry.values, entry.count));
+    const Values theirs = Values::Of(entry.values, entry.count);
+    return !IsOwned(entry) ||
+           (entry.row == row && values.count == theirs.count && theirs.StartsWith(values));
   }
 
   // The watcher sees somebody else's write of a tunable that holds `before`.
@@ -91,6 +94,10 @@ class FakeState : public TuningState {
     Copy(again ? old.values : entry.values, entry.previous);
     std::copy(before.number.begin(), before.number.end(), entry.before);
     if (again) Copy(old.before, entry.before);
+    for (size_t i = 0; again && i < TUNER_MAX_VALUES; ++i) {
+      if (entry.values[i] == VALUE_UNSAID) entry.values[i] = old.values[i];
+      if (entry.before[i] == VALUE_UNSAID) entry.before[i] = before.number[i];
+    }
     owners[set] = entry;
   }
 

@@ -72,9 +72,9 @@ TEST(LayoutTest, ATypeThatIsMissingIsRefused) {
 TEST(LayoutTest, PinnedRecordsHaveTheLayoutOfThisVersion) {
   auto object = OpenObject("testing/objects/ask.bpf.o");
   ASSERT_TRUE(object) << object.error().message();
-  EXPECT_EQ(STATE_ABI_VERSION, 1);
-  for (const auto& [map, layout] : {std::pair{MAP_OWNERS, 0xcb2b89ff965c6d3bULL},
-                                    std::pair{MAP_PUBLISHED, 0xfc82cf1166797d73ULL}}) {
+  EXPECT_EQ(STATE_ABI_VERSION, 2);
+  for (const auto& [map, layout] : {std::pair{MAP_OWNERS, 0xf4d73d49cdf33c9aULL},
+                                    std::pair{MAP_PUBLISHED, 0x8246b84b9d7c14e2ULL}}) {
     const auto found =
         LayoutOf(bpf_object__btf(object->get()), bpf_object__find_map_by_name(object->get(), map));
     ASSERT_TRUE(found) << found.error().message();

@@ -106,7 +106,7 @@ Status Programs(pid_t pid, Report& report) {
   if (!usage) return usage.error();
   const uint64_t programs = usage->ProgramBytes();
   const uint64_t maps = usage->MapBytes();
-  report.Add({"bpf_mib", "BPF maps and programs", "MiB", 2},
+  report.Add({"bpf_mib", "BPF maps and programs", "MiB", 4},
              {static_cast<double>(programs + maps) / kMiB});
   report.Add(
       {"bpf_programs_kib",

@@ -1,12 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note
-# run_in_vm.sh KERNEL MODULES TIME MEMORY TEST [NAME=VALUE]...: what vm_test runs, in Bazel's environment.
-# TIME: real or virtual.
-# The guest gets the whole runfiles tree, so that the test finds everything where it expects it.
+# run_in_vm.sh KERNEL MODULES TIME MEMORY PROGRAMS TUNERS TEST [NAME=VALUE]...: what vm_test runs, in Bazel's environment.
+# TIME: real or virtual. PROGRAMS: of this machine, with commas; the test says what it misses of those that are not there.
+# TUNERS: with commas, or all. The guest gets the runfiles tree without the objects of the others, so that the test finds
+# everything where it expects it.
 set -eu
-kernel=$1 modules=$2 memory=$4 test=$5
+kernel=$1 modules=$2 memory=$4 programs=$5 tuners=$6 test=$7
 virtual_time=$([ "$3" = real ] || echo --virtual-time)
-shift 5
+shift 7
 
 quote() {
 	printf "'%s' " "$(printf '%s' "$1" | sed "s/'/'\\\\''/g")"
@@ -22,10 +23,24 @@ for variable in "$@"; do
 	command="$command $(quote "$variable")"
 done
 
+add=
+for program in $(echo "$programs" | tr , ' '); do
+	if [ -e "$program" ]; then add="$add --add $program"; fi
+done
+
+# A copy of the tree, which is links to files.
+files=$TEST_TMPDIR/tree
+cp -a "$TEST_SRCDIR" "$files"
+if [ "$tuners" != all ]; then
+	for object in "$files/$TEST_WORKSPACE"/bpf/tuners/*.bpf.o; do
+		case ,$tuners,sysctl,netns, in *,"$(basename "$object" .bpf.o)",*) ;; *) rm -f "$object" ;; esac
+	done
+fi
+
 status=0
-# shellcheck disable=SC2086 # none or one word
+# shellcheck disable=SC2086 # none, or words
 PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=tools python3 -m vm_lib \
-	$virtual_time --mem "$memory" --time-limit $((TEST_TIMEOUT - 60)) --mod "$modules" --add "$TEST_SRCDIR:$tree" --out "$out" \
+	$virtual_time --mem "$memory" --time-limit $((TEST_TIMEOUT - 60)) --mod "$modules" --add "$files:$tree" $add --out "$out" \
 	"$kernel" -- "mkdir /out/files; $command $(quote "./$test")" || status=$?
 
 # Bazel shows these as if the test had run here.

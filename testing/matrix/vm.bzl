@@ -10,6 +10,8 @@ def vm_test(
         test,
         data = [],
         modules = [],
+        programs = [],
+        tuners = [],
         memory = "1G",
         virtual_time = True,
         env = {},
@@ -34,6 +36,9 @@ def vm_test(
       test: label of the test binary (a cc_test, or a cc_binary with testonly).
       data: files it needs besides those of its own.
       modules: kernel modules beyond the usual ones.
+      programs: paths of programs of this machine that it runs.
+      tuners: the tuners that its daemons load, beside netns and sysctl; none named: all. An emulated
+        machine takes half a minute to verify them all, at each start.
       memory: the guest's.
       virtual_time: the guest's clock counts its own instructions and skips its idle time: ten
         minutes of waiting take seconds, and the host's load does not matter. Else real time.
@@ -51,6 +56,8 @@ def vm_test(
             ",".join(_MODULES + modules),
             "virtual" if virtual_time else "real",
             memory,
+            ",".join(programs) or "none",
+            ",".join(tuners) or "all",
             "$(rootpath %s)" % test,
         ] + ["%s=%s" % (key, env[key]) for key in sorted(env)],
         data = data + [

@@ -47,9 +47,9 @@ uint64_t CookieOfThisNamespace() {
 }
 
 std::string SysctlPath(const std::string& name) {
-  std::string path = "/proc/sys/" + name;
-  std::replace(path.begin(), path.end(), '.', '/');
-  return path;
+  std::string path = name;
+  for (char& c : path) c = c == '.' ? '/' : c == '/' ? '.' : c;
+  return "/proc/sys/" + path;
 }
 
 // Whether neighbour solicitations for ADDRESS::N, one digit N, are heard at this end of a veth

@@ -38,8 +38,9 @@ class Host {
     return std::forward<Body>(body)();
   }
 
-  // A sysctl as its owner writes it: "net.ipv4.tcp_rmem", "4096 131072 1310720". Get returns the
-  // kernel's text, with blanks for tabs and without the line end.
+  // A sysctl as its owner writes it: "net.ipv4.tcp_rmem", "4096 131072 1310720"; a dot in the name
+  // of a device is a slash. Get returns the kernel's text, with blanks for tabs and without the
+  // line end.
   Status SetSysctl(const std::string& name, const std::string& value) const;
   Result<std::string> GetSysctl(const std::string& name) const;
 

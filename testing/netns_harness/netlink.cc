@@ -2,8 +2,11 @@
 #include "testing/netns_harness/netlink.h"
 
 #include <linux/if_addr.h>
+#include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
+#include <netlink/attr.h>
+#include <netlink/msg.h>
 #include <netlink/netlink.h>
 #include <netlink/route/addr.h>
 #include <netlink/route/link.h>
@@ -36,6 +39,7 @@ using SocketPtr = std::unique_ptr<nl_sock, Put<nl_socket_free>>;
 using LinkPtr = std::unique_ptr<rtnl_link, Put<rtnl_link_put>>;
 using AddressPtr = std::unique_ptr<rtnl_addr, Put<rtnl_addr_put>>;
 using RoutePtr = std::unique_ptr<rtnl_route, Put<rtnl_route_put>>;
+using MessagePtr = std::unique_ptr<nl_msg, Put<nlmsg_free>>;
 using NlAddrPtr = std::unique_ptr<nl_addr, Put<nl_addr_put>>;
 
 // libnl has error numbers of its own, so its words go into the message.
@@ -107,21 +111,44 @@ Status SetTransmitQueueLength(const std::string& device, unsigned packets) {
                     [packets](rtnl_link* link) { rtnl_link_set_txqlen(link, packets); });
 }
 
-Status AddAddress(const std::string& device, const std::string& address) {
+Status SetMostSegments(const std::string& device, uint32_t segments) {
+  const std::string doing = "setting gso_max_segs of '" + device + "'";
   auto socket = OpenNetlink();
   if (!socket) return socket.error();
   auto index = IndexOf(device);
   if (!index) return index.error();
-  auto local = ParseAddress(address);
-  if (!local) return local.error();
-  AddressPtr request(rtnl_addr_alloc());
-  rtnl_addr_set_ifindex(request.get(), *index);
-  rtnl_addr_set_local(request.get(), local->get());
-  if (nl_addr_get_family(local->get()) == AF_INET6) {
-    rtnl_addr_set_flags(request.get(), IFA_F_NODAD);
+  MessagePtr message(nlmsg_alloc_simple(RTM_SETLINK, 0));
+  ifinfomsg link = {};
+  link.ifi_index = *index;
+  if (nlmsg_append(message.get(), &link, sizeof link, NLMSG_ALIGNTO) != 0 ||
+      nla_put_u32(message.get(), IFLA_GSO_MAX_SEGS, segments) != 0) {
+    return Error(ENOMEM, doing);
   }
-  return Outcome(rtnl_addr_add(socket->get(), request.get(), 0),
-                 "adding address '" + address + "' to '" + device + "'");
+  return Outcome(nl_send_sync(socket->get(), message.release()), doing);  // frees the message
+}
+
+Status AddAddress(const std::string& device, const std::string& address) {
+  return AddAddresses(device, {address});
+}
+
+Status AddAddresses(const std::string& device, const std::vector<std::string>& addresses) {
+  auto socket = OpenNetlink();
+  if (!socket) return socket.error();
+  auto index = IndexOf(device);
+  if (!index) return index.error();
+  for (const std::string& address : addresses) {
+    auto local = ParseAddress(address);
+    if (!local) return local.error();
+    AddressPtr request(rtnl_addr_alloc());
+    rtnl_addr_set_ifindex(request.get(), *index);
+    rtnl_addr_set_local(request.get(), local->get());
+    if (nl_addr_get_family(local->get()) == AF_INET6) {
+      rtnl_addr_set_flags(request.get(), IFA_F_NODAD);
+    }
+    Status added = Outcome(rtnl_addr_add(socket->get(), request.get(), 0), "adding " + address);
+    if (!added) return added.error().Within("device '" + device + "'");
+  }
+  return Ok();
 }
 
 Status AddRoute(const std::string& prefix, const std::string& gateway,
@@ -148,6 +175,14 @@ Status AddRoute(const std::string& prefix, const std::string& gateway,
   }
   return Outcome(rtnl_route_add(socket->get(), route.get(), 0),
                  "adding a route to '" + prefix + "' through '" + gateway + "'");
+}
+
+Status DeleteLink(const std::string& device) {
+  auto socket = OpenNetlink();
+  if (!socket) return socket.error();
+  LinkPtr link(rtnl_link_alloc());
+  rtnl_link_set_name(link.get(), device.c_str());
+  return Outcome(rtnl_link_delete(socket->get(), link.get()), "deleting '" + device + "'");
 }
 
 Status AddVethPair(const std::string& device, const std::string& peer_device, pid_t peer_pid) {

@@ -19,6 +19,7 @@ inline constexpr char kNetnsObject[] = "bpf/tuners/netns.bpf.o";
 inline constexpr char kTcpBufferObject[] = "bpf/tuners/tcp_buffer.bpf.o";
 inline constexpr char kAskObject[] = "testing/objects/ask.bpf.o";
 inline constexpr char kContestObject[] = "testing/objects/contest.bpf.o";
+inline constexpr char kSpareObject[] = "testing/objects/spare.bpf.o";
 
 class TunerFolder {
  public:

@@ -21,9 +21,9 @@ using namespace std::chrono_literals;
 constexpr int kNotTried = 255;  // no errno
 
 std::string SysctlFile(const std::string& tunable) {
-  std::string path = "/proc/sys/" + tunable;
-  std::replace(path.begin(), path.end(), '.', '/');
-  return path;
+  std::string path = tunable;
+  for (char& c : path) c = c == '.' ? '/' : c == '/' ? '.' : c;
+  return "/proc/sys/" + path;
 }
 
 // `path` empty: through `sysctl`.

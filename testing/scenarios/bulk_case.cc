@@ -96,8 +96,9 @@ Result<Daemon> StartDaemon(const std::vector<const Host*>& hosts,
   }
   arguments.insert(arguments.end(), more_arguments.begin(), more_arguments.end());
   auto daemon = Daemon::Start(kDaemonPath, Apart(arguments));
-  if (daemon && !daemon->WaitForLine("per-netns policy", 30s)) {
-    return Error("the daemon did not say within 30 s what it supports");
+  // A second here; an emulated machine needs half a minute to verify all programs.
+  if (daemon && !daemon->WaitForLine("per-netns policy", 90s)) {
+    return Error("the daemon did not say within 90 s what it supports");
   }
   return daemon;
 }

@@ -116,6 +116,20 @@ TEST_F(FurtherObjectsTest, OneThatIsEnabledByItsNameTunes) {
   EXPECT_TRUE(asker.Raise(*host_));
 }
 
+TEST_F(FurtherObjectsTest, OneThatHasNothingToDoHereStandsDownWithoutAFault) {
+  ASSERT_OK_AND_ASSIGN(ask_, ReadObject(kSpareObject));
+  ASSERT_NO_FATAL_FAILURE(Start());
+  ASSERT_NO_FATAL_FAILURE(Drop());
+  EXPECT_TRUE(Says("the tuner in '" + path() + "' stands down, bpftune -S says why$"));
+  EXPECT_EQ(daemon_->CountLines("not loaded|nothing is seen"), 0U);
+
+  ASSERT_OK_AND_ASSIGN(Daemon asked, Run({"-S", "--objects", dropped_->path()}));
+  ASSERT_OK_AND_ASSIGN(DaemonExit exit, asked.WaitForExit(kPatience));
+  EXPECT_EQ(exit.code, 0);
+  EXPECT_EQ(asked.CountLines("^spare +- +stands down: a test has\\?no use for it$"), 1U);
+  EXPECT_EQ(asked.CountLines("^bpftune works fully$"), 1U) << "nothing is missing";
+}
+
 TEST_F(FurtherObjectsTest, ItGoesWithItsFileAndComesAgainAsOftenAsOneLikes) {
   ASSERT_NO_FATAL_FAILURE(Start({"--enable", "ask"}));
   size_t descriptors = 0;  // after the first round: the file it has written stays open

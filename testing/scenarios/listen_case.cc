@@ -8,7 +8,9 @@
 #include <cerrno>
 #include <chrono>
 #include <csignal>
+#include <fstream>
 #include <optional>
+#include <sstream>
 #include <utility>
 
 namespace bpftune::testing {
@@ -73,6 +75,22 @@ int AcceptAll(const Listener& listener) {
     const UniqueFd accepted(accept4(listener.socket.get(), nullptr, nullptr, SOCK_CLOEXEC));
     if (!accepted) return count;
   }
+}
+
+int64_t TcpExtCount(const Host& host, const std::string& name) {
+  return host.Run([&]() -> int64_t {
+    std::ifstream file("/proc/thread-self/net/netstat");
+    std::string names_line;
+    std::string numbers_line;
+    std::getline(file, names_line);  // the first two lines are TcpExt's
+    std::getline(file, numbers_line);
+    std::istringstream names(names_line);
+    std::istringstream numbers(numbers_line);
+    for (std::string at, number; names >> at && numbers >> number;) {
+      if (at == name) return std::stoll(number);
+    }
+    return -1;
+  });
 }
 
 bool WaitForListenerLook(Daemon& daemon) {

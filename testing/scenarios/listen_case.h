@@ -32,6 +32,9 @@ Result<std::vector<UniqueFd>> BeginConnections(const Endpoint& from, const Socke
 // Takes all that wait to be accepted, and closes them. Returns how many there were.
 int AcceptAll(const Listener& listener);
 
+// A counter of the host, by its name in the group TcpExt of /proc/net/netstat; -1 if there is none.
+int64_t TcpExtCount(const Host& host, const std::string& name);
+
 // Waits for a look of the tuner after this moment; false if there was none in time.
 bool WaitForListenerLook(Daemon& daemon);
 

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note
 // Namespaces by the hundred, tuned and administrated, that come and go: what is known of them goes
-// with them, nothing of the daemon's keeps one alive, and the log stays short.
+// with them, nothing of the daemon's keeps one alive, and the log stays short. A thousand in which
+// nothing happens but a program that runs are counted.
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sched.h>
 #include <unistd.h>
 
 #include <chrono>
+#include <csignal>
 #include <filesystem>
 #include <iterator>
 #include <optional>
@@ -18,7 +21,9 @@
 #include "controller/shared_maps.h"
 #include "controller/sysctl_files.h"
 #include "controller/tuning_state.h"
+#include "netns/netns_id.h"
 #include "testing/netns_harness/bulk_flow.h"
+#include "testing/netns_harness/child_process.h"
 #include "testing/netns_harness/expect.h"
 #include "testing/objects/asker.h"
 #include "testing/objects/held_objects.h"
@@ -33,6 +38,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr int kMany = 300;
+constexpr int kThousand = 1000;
 // The kernel takes namespaces apart one after the other, in seconds; a slow machine's daemon looks
 // less often.
 constexpr auto kTakenApart = 120s;
@@ -139,6 +145,79 @@ TEST_F(NamespacesManyTest, NothingIsLeftOfThoseThatAreGone) {
   EXPECT_TRUE(IsOwned(asker.Owner(stays, kAskPorts)));
   ASSERT_NO_FATAL_FAILURE(UseBoth(asker, stays));
   held_open.reset();
+  ASSERT_OK_AND_ASSIGN(DaemonExit exit, daemon.Stop());
+  EXPECT_EQ(exit.code, 0);
+}
+
+// The id of a namespace that a program was executed in, and that is left again.
+Result<uint64_t> MakeOneAndLeave() {
+  auto inside = Pipe::Create();
+  auto leave = Pipe::Create();
+  if (!inside) return inside.error();
+  if (!leave) return leave.error();
+  // cat tells by its first byte that it runs, and ends with what it reads from.
+  auto child = ChildProcess::Start([&] {
+    if (unshare(CLONE_NEWNET) != 0) return 1;
+    if (dup2(leave->read.get(), STDIN_FILENO) < 0 || dup2(inside->write.get(), STDOUT_FILENO) < 0)
+      return 1;
+    execl("/bin/cat", "cat", nullptr);
+    return 1;
+  });
+  if (!child) return child.error();
+  char byte = 'x';
+  if (write(leave->write.get(), &byte, 1) != 1) return Error::FromErrno("writing to cat");
+  inside->write.reset();
+  if (read(inside->read.get(), &byte, 1) != 1) return Error("cat does not run in a namespace");
+  UniqueFd netns(
+      open(("/proc/" + std::to_string(child->pid()) + "/ns/net").c_str(), O_RDONLY | O_CLOEXEC));
+  auto id = bpftune::IdOf(netns.get());
+  if (!id) return id.error();
+  netns.reset();
+  leave->write.reset();
+  if (!child->Wait(10s)) return Error("cat does not end");
+  return id->value;
+}
+
+TEST_F(NamespacesManyTest, AThousandThatComeAndGoAreCountedAndLeaveNothing) {
+  ASSERT_OK_AND_ASSIGN(TunerFolder folder, TunerFolder::Create({kSysctlObject, kNetnsObject}));
+  ASSERT_OK_AND_ASSIGN(Daemon daemon,
+                       Daemon::Start(kDaemonPath, Apart({"-s", "-l", folder.path()})));
+  ASSERT_TRUE(daemon.WaitForLine("per-netns policy", 30s));
+  ASSERT_OK_AND_ASSIGN(HeldObjects held, HeldObjects::Of(daemon.pid()));
+  ASSERT_OK_AND_ASSIGN(UniqueFd table, held.Map(MAP_NAMESPACES));
+  const size_t descriptors = OpenDescriptors(daemon.pid());
+  const size_t lines = daemon.Lines().size();
+
+  std::set<uint64_t> ours;  // fewer than were made where ids are used again
+  for (int i = 0; i < kThousand; ++i) {
+    ASSERT_OK_AND_ASSIGN(const uint64_t id, MakeOneAndLeave());
+    ours.insert(id);
+  }
+  EXPECT_EQ(daemon.Lines().size(), lines) << "not a word about any of them";
+  EXPECT_LE(OpenDescriptors(daemon.pid()), descriptors);
+
+  // Its summary comes behind a walk, for which the last of them may still have been there. The
+  // machine's others come and go too, and are counted.
+  size_t from = lines;
+  std::optional<Line> summary;
+  EXPECT_TRUE(EventuallyTrue(
+      [&] {
+        from = daemon.Lines().size();
+        daemon.Signal(SIGUSR1);
+        summary = daemon.WaitForLine(
+            "Summary: ([0-9]+) network namespaces appeared, ([0-9]+) disappeared, ([0-9]+) are "
+            "there now",
+            10s, from);
+        return summary && std::stoul(summary->captures[1]) >= ours.size() &&
+               KnownOf(ours, table.get()).empty();
+      },
+      kTakenApart))
+      << KnownOf(ours, table.get()).size() << " are still in the table";
+  ASSERT_TRUE(summary);
+  EXPECT_GE(std::stoul(summary->captures[0]), ours.size());
+  EXPECT_GE(std::stoul(summary->captures[1]), ours.size());
+  EXPECT_GE(std::stoul(summary->captures[2]), 1U);
+  EXPECT_LE(OpenDescriptors(daemon.pid()), descriptors);
   ASSERT_OK_AND_ASSIGN(DaemonExit exit, daemon.Stop());
   EXPECT_EQ(exit.code, 0);
 }

@@ -5,8 +5,6 @@
 
 #include <chrono>
 #include <deque>
-#include <fstream>
-#include <sstream>
 #include <string>
 #include <utility>
 
@@ -24,23 +22,6 @@ using namespace std::chrono_literals;
 
 constexpr char kSyncookies[] = "net.ipv4.tcp_syncookies";
 constexpr char kFloodSource[] = "10.99.0.1";
-
-// How many SYN cookies the kernel has sent in that namespace.
-int CookiesSent(const Host& host) {
-  return host.Run([] {
-    std::ifstream file("/proc/thread-self/net/netstat");
-    std::string names_line;
-    std::string numbers_line;
-    std::getline(file, names_line);  // the first two lines are TcpExt's
-    std::getline(file, numbers_line);
-    std::istringstream names(names_line);
-    std::istringstream numbers(numbers_line);
-    for (std::string name, number; names >> name && numbers >> number;) {
-      if (name == "SyncookiesSent") return std::stoi(number);
-    }
-    return -1;
-  });
-}
 
 class SynQueue : public ::testing::Test {
  protected:
@@ -110,7 +91,7 @@ TEST_F(SynQueue, FloodThatSynCookiesAnswerRaisesNothing) {
   EXPECT_TRUE(EventuallyTrue(
       [&] {
         pair.Flood(target, other);
-        return CookiesSent(pair.server()) > 100;
+        return TcpExtCount(pair.server(), "SyncookiesSent") > 100;
       },
       60s));
   EXPECT_TRUE(WaitForListenerLook(daemon));

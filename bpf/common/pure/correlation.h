@@ -21,7 +21,7 @@
  * |x| and so |mean| are at most 2^28 (a mean moves towards x, never past it),
  * hence |d| <= 2^29. Cut to 2^-8 it is 2^21, a product 2^42; variances and
  * covariance move towards such products, never past them: 2^42.
- * correlation_at_least() brings them below 2^22 before it multiplies.
+ * correlation_squared() brings them below 2^22 before it multiplies.
  */
 #include "bpf/common/pure/limits.h"
 
@@ -106,37 +106,49 @@ PURE __u32 correlation_excess(__u64 v)
 	return bits > 22 ? (bits - 22 + 1) & ~1U : 0;
 }
 
-/* Is r >= r_permille/1000? False while not known, and for r_permille of 0 or
- * above 1000.
+/* r^2 as a fraction of numbers below 2^44; 0 while r is not known or not
+ * positive.
  *
- * cov > 0 and cov^2 >= r^2 * var_x * var_y, after taking an even number of bits
- * off each variance and half of both off the covariance, which leaves r as it
- * is. The left side stays below 2^44 * 1000^2 and so does the right: under
- * 2^64. Cutting bits moves r by less than 0.00001.
+ * cov^2 / (var_x * var_y), after taking an even number of bits off each variance
+ * and half of both off the covariance, which leaves r as it is, but for less
+ * than 0.00001. A covariance above both variances is rounding: r is 1.
  */
-PURE int correlation_at_least(const struct correlation *c, __u32 r_permille)
+PURE int correlation_squared(const struct correlation *c, __u64 *numerator,
+			     __u64 *denominator)
 {
 	__u32 down_x = correlation_excess(c->var_x);
 	__u32 down_y = correlation_excess(c->var_y);
-	__u64 var_x, var_y, cov, r = r_permille;
+	__u64 cov = c->cov;
 
-	if (!correlation_is_known(c) || c->cov <= 0 || !r || r > 1000)
+	if (!correlation_is_known(c) || c->cov <= 0)
 		return 0;
-	var_x = c->var_x >> down_x;
-	var_y = c->var_y >> down_y;
-	cov = c->cov >> ((down_x + down_y) / 2);
-	if (cov >> 22) /* above both variances: r is 1, but for rounding */
-		return 1;
-	return cov * cov * 1000000 >= r * r * (var_x * var_y);
+	cov >>= (down_x + down_y) / 2;
+	*denominator = (c->var_x >> down_x) * (c->var_y >> down_y);
+	*numerator = cov >> 22 ? *denominator : cov * cov;
+	return 1;
+}
+
+/* Is r >= r_permille/1000? False while not known, and for r_permille of 0 or
+ * above 1000. Both sides stay below 2^44 * 1000^2 < 2^64. */
+PURE int correlation_at_least(const struct correlation *c, __u32 r_permille)
+{
+	__u64 numerator, denominator, r = r_permille;
+
+	if (!r || r > 1000 || !correlation_squared(c, &numerator, &denominator))
+		return 0;
+	return numerator * 1000000 >= r * r * denominator;
 }
 
 /* r in thousandths, for the explanation; 0 while not known or not positive. */
 PURE __u32 correlation_permille(const struct correlation *c)
 {
-	__u32 r = 0;
+	__u64 numerator, denominator, r = 0;
 
-	for (__u32 bit = 512; bit; bit >>= 1)
-		if (correlation_at_least(c, r + bit))
+	if (!correlation_squared(c, &numerator, &denominator))
+		return 0;
+	numerator = min_u64(numerator, denominator) * 1000000;
+	for (__u64 bit = 512; bit; bit >>= 1)
+		if (r + bit <= 1000 && numerator >= (r + bit) * (r + bit) * denominator)
 			r += bit;
 	return r;
 }

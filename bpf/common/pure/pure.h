@@ -33,11 +33,13 @@
 #define PURE_ONCE static inline
 #endif
 
-/* x as an __s32, in so many words. */
+/* x as a signed number, in so many words. */
 #ifdef __cplusplus
 #define PURE_S32(x) static_cast<__s32>(x)
+#define PURE_S64(x) static_cast<__s64>(x)
 #else
 #define PURE_S32(x) ((__s32)(x))
+#define PURE_S64(x) ((__s64)(x))
 #endif
 
 #define PURE_U64_MAX 18446744073709551615ULL
