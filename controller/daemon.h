@@ -90,6 +90,8 @@ class Daemon {
   Status Prepare(const Options& options);
   Status TellScope();
   Status LoadTuners(const Options& options);
+  // What it decides is done too, unless it is frozen.
+  bool Acts() const { return journal_ && mode_ == Mode::kAuto; }
   void LetObjectsAct();
   ModuleUse UseOfModules() const;
   void StartClock(Tuner* tuner);

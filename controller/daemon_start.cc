@@ -144,7 +144,7 @@ void Daemon::LetObjectsAct() {
 }
 
 ModuleUse Daemon::UseOfModules() const {
-  return journal_ && !objects_frozen_.value_or(true) ? ModuleUse::kLoad : ModuleUse::kLookOnly;
+  return Acts() && !objects_frozen_.value_or(true) ? ModuleUse::kLoad : ModuleUse::kLookOnly;
 }
 
 // For the last of the tuners.
@@ -153,7 +153,7 @@ void Daemon::StartClock(Tuner* tuner) {
   sampler_.Add(tuner->id(), tuner->description(),
                [tuner](const std::string& map) { return tuner->MapFd(map); });
   for (const Tunable& tunable : tuner->description().tunables) {
-    if (!tunable.on_sockets) files_.Allow(tunable.name);
+    if (Acts() && !tunable.on_sockets) files_.Allow(tunable.name);
   }
   Clock& clock = clocks_.emplace_back();
   clock.strategy.Start(tuner, &maps_, log_, now);
