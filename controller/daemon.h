@@ -24,6 +24,7 @@
 #include "controller/result.h"
 #include "controller/sampler.h"
 #include "controller/schedule.h"
+#include "controller/service_manager.h"
 #include "controller/shared_maps.h"
 #include "controller/strategy.h"
 #include "controller/summary.h"
@@ -92,7 +93,8 @@ class Daemon {
   Status LoadTuners(const Options& options);
   // What it decides is done too, unless it is frozen.
   bool Acts() const { return journal_ && mode_ == Mode::kAuto; }
-  void LetObjectsAct();
+  bool LetObjectsAct();
+  std::string StatusLine() const;
   ModuleUse UseOfModules() const;
   void StartClock(Tuner* tuner);
   void Inherit();
@@ -119,6 +121,7 @@ class Daemon {
   Status PlanFirstVisits(uint64_t now_ns);
   void RunFirstVisit(uint64_t now_ns);
   uint64_t NextDue() const;
+  bool TakeSignal();
 
   LogSink* log_;
   UniqueFd lock_;
@@ -153,6 +156,7 @@ class Daemon {
   uint64_t first_visit_due_ns_ = 0;
   RingBufferPtr ring_;
   uint64_t unknown_records_ = 0;
+  ServiceManager service_;
 };
 
 }  // namespace bpftune

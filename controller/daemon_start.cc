@@ -133,14 +133,15 @@ Status Daemon::LoadTuners(const Options& options) {
   return Ok();
 }
 
-// Or not: what objects do by themselves is held back by dry run and freeze too.
-void Daemon::LetObjectsAct() {
+// Or not: what objects do by themselves is held back by dry run and freeze too. False: as before.
+bool Daemon::LetObjectsAct() {
   const bool is_frozen = freeze_ && freeze_->Check();
-  if (objects_frozen_ == is_frozen) return;
+  if (objects_frozen_ == is_frozen) return false;
   objects_frozen_ = is_frozen;
   const tuner_control control = {.paused = is_frozen, .observe = mode_ == Mode::kObserve};
   const uint32_t key = CONTROL_OF_ALL;
   (void)bpf_map_update_elem(maps_.fd(MAP_CONTROL), &key, &control, BPF_ANY);  // cannot fail
+  return true;
 }
 
 ModuleUse Daemon::UseOfModules() const {
