@@ -33,7 +33,7 @@ Daemon::Daemon(const Options& options, LogSink* log, NetnsId home, Holdings hold
     : log_(log),
       lock_(std::move(holdings.lock)),
       signals_(std::move(holdings.signals)),
-      mode_(options.dry_run ? Mode::kObserve : Mode::kAuto),
+      mode_(options.dry_run || holdings.starts.IsCrashLoop() ? Mode::kObserve : Mode::kAuto),
       journal_(std::move(holdings.journal)),
       pins_(std::move(holdings.pins)),
       maps_(std::move(holdings.maps)),
@@ -51,7 +51,8 @@ Daemon::Daemon(const Options& options, LogSink* log, NetnsId home, Holdings hold
                .namespaces = maps_.fd(MAP_NAMESPACES),
                .state_maps = [this] { return StateMaps(); },
                .walk = [this] { return tuners_.Walk(MAP_ALIVE); }}),
-      service_(ServiceManager::FromEnvironment()) {
+      service_(ServiceManager::FromEnvironment()),
+      starts_(std::move(holdings.starts)) {
   if (!journal_) return;
   freeze_ = std::make_unique<Freeze>(options.run_dir + "/" + InstanceName(scope_), log_);
   journal_->set_is_gone([this](const SysctlPlace& place, uint64_t inode) {
@@ -233,11 +234,13 @@ void Daemon::RunDue(uint64_t now_ns) {
   if (!first_visits_.empty() && first_visit_due_ns_ <= now_ns) RunFirstVisit(now_ns);
   if (overrides_.due_ns().value_or(kNever) <= now_ns) overrides_.Check();
   Reap(now_ns);
+  if (settled_due_ns_ <= now_ns) starts_.Settle();
   service_.PingIfDue(now_ns);
 }
 
 uint64_t Daemon::NextDue() const {
   uint64_t due = std::min(overrides_.due_ns().value_or(kNever), service_.due_ns());
+  if (!starts_.is_settled()) due = std::min(due, settled_due_ns_);
   if (!first_visits_.empty()) due = std::min(due, first_visit_due_ns_);
   for (const Clock& clock : clocks_) {
     due = std::min(due, clock.pulse.due_ns().value_or(kNever));
@@ -259,6 +262,7 @@ Status Daemon::Run() {
   auto planned = PlanFirstVisits(NowNs());
   if (!planned)
     log_->Debug("what is older than the daemon is not seen: " + planned.error().message());
+  settled_due_ns_ = NowNs() + kSettledSeconds * kNsPerSecond;
   service_.Ready(StatusLine(), NowNs());
   for (;;) {
     Arm(timer.get(), NextDue());

@@ -17,6 +17,7 @@
 #include "controller/freeze.h"
 #include "controller/further_objects.h"
 #include "controller/kept/pins.h"
+#include "controller/kept/starts.h"
 #include "controller/log.h"
 #include "controller/netns_reaper.h"
 #include "controller/options.h"
@@ -81,6 +82,7 @@ class Daemon {
     UniqueFd lock;
     std::set<uint64_t> scope;
     std::unique_ptr<UndoJournal> journal;
+    Starts starts;
     Pins pins;
     SharedMaps maps;
   };
@@ -157,6 +159,8 @@ class Daemon {
   RingBufferPtr ring_;
   uint64_t unknown_records_ = 0;
   ServiceManager service_;
+  uint64_t settled_due_ns_ = 0;
+  Starts starts_;  // goes first: what comes after does not make the end a death
 };
 
 }  // namespace bpftune

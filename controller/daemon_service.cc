@@ -32,7 +32,9 @@ std::string Daemon::StatusLine() const {
   if (objects_frozen_.value_or(false))
     return tuners + "only observe, while all is frozen by a file";
   if (mode_ == Mode::kAuto) return tuners + "at work";
-  return tuners + "only observe, in a dry run";
+  return tuners + (starts_.IsCrashLoop()
+                       ? "only observe, since those before died; the log says more"
+                       : "only observe, in a dry run");
 }
 
 std::vector<std::string> Daemon::SummaryLines() const {

@@ -53,6 +53,20 @@ Result<std::unique_ptr<UndoJournal>> OpenJournal(const Options& options,
   return std::make_unique<UndoJournal>(std::move(*journal));
 }
 
+Starts CountStart(const Options& options, const std::string& directory, LogSink* log) {
+  if (LeavesNoTrace(options)) return {};
+  Starts starts = Starts::Count(directory);
+  if (!starts.complaint().empty()) log->Warning(starts.complaint());
+  if (!starts.IsCrashLoop()) return starts;
+  const std::string time = std::to_string(kSettledSeconds) + " s";
+  log->Warning(std::to_string(kQuickDeaths) + " daemons have died within " + time +
+               " of their start and none has lived longer since, so this one only observes: all is "
+               "decided and said, nothing written. The next one acts again when this one has lived "
+               "for " +
+               time + ", or when '" + starts.path() + "' is removed");
+  return starts;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Daemon>> Daemon::Start(const Options& options, LogSink* log) {
@@ -69,13 +83,14 @@ Result<std::unique_ptr<Daemon>> Daemon::Start(const Options& options, LogSink* l
   if (!lock) return lock.error();
   auto journal = OpenJournal(options, directory, log);
   if (!journal) return journal.error();
+  Starts starts = CountStart(options, directory, log);
   Pins pins = OpenPins(options, instance, log);
   auto maps = SharedMaps::Create(&pins);
   if (!maps) return maps.error();
   std::unique_ptr<Daemon> daemon(
       new Daemon(options, log, *home,
                  {std::move(*signals), std::move(*lock), std::move(*scope), std::move(*journal),
-                  std::move(pins), std::move(*maps)}));
+                  std::move(starts), std::move(pins), std::move(*maps)}));
   if (auto ready = daemon->Prepare(options); !ready) return ready.error();
   return daemon;
 }
