@@ -5,7 +5,7 @@
 // lock, counts those of this boot that did not live for kSettledSeconds and did not end by their
 // own decision: killed, crashed, ended by a watchdog. Each counts itself in as it starts and takes
 // itself out as it ends, whichever way it chose (stopped, refused to start), so that what stays in
-// is a death. One that lives so long sets the count to nothing. A file a line:
+// is a death. One that lives so long sets the count to nothing. The file is one line:
 //
 //   bpftune-starts-1 0b1f4c3e-5a57-4a0e-9d53-3c0f2b8f7e11 2
 
@@ -14,7 +14,6 @@
 #include <string>
 #include <string_view>
 
-#include "controller/result.h"
 #include "controller/unique_fd.h"
 
 namespace bpftune {

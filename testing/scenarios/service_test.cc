@@ -117,6 +117,22 @@ TEST_F(ServiceTest, ReadyAndWhatItDoesAndItsEndAreSaidAndNothingElse) {
   EXPECT_EQ(Heard(0ms), "");
 }
 
+TEST_F(ServiceTest, OneThatOnlyObservesSaysWhy) {
+  for (int death = 0; death < 3; ++death) {
+    ASSERT_OK_AND_ASSIGN(Daemon daemon, Start());
+    EXPECT_EQ(Heard(), "READY=1\nSTATUS=2 tuners at work");
+    ASSERT_OK(daemon.Kill());
+  }
+  ASSERT_OK_AND_ASSIGN(Daemon daemon, Start());
+  EXPECT_EQ(Heard(),
+            "READY=1\nSTATUS=2 tuners only observe, since those before died; the log says more");
+  std::vector<std::string> arguments = Arguments();
+  arguments.emplace_back("--dry-run");
+  ASSERT_OK_AND_ASSIGN(Daemon dry,
+                       Daemon::Start(kDaemonPath, arguments, {.environment = {environment_}}));
+  EXPECT_EQ(Heard(), "READY=1\nSTATUS=2 tuners only observe, in a dry run");
+}
+
 TEST_F(ServiceTest, OneThatCannotStartIsNeverReady) {
   ASSERT_OK_AND_ASSIGN(
       Daemon daemon,
