@@ -118,10 +118,11 @@ PURE int correlation_squared(const struct correlation *c, __u64 *numerator,
 {
 	__u32 down_x = correlation_excess(c->var_x);
 	__u32 down_y = correlation_excess(c->var_y);
-	__u64 cov = (__u64)c->cov >> ((down_x + down_y) / 2);
+	__u64 cov = c->cov;
 
 	if (!correlation_is_known(c) || c->cov <= 0)
 		return 0;
+	cov >>= (down_x + down_y) / 2;
 	*denominator = (c->var_x >> down_x) * (c->var_y >> down_y);
 	*numerator = cov >> 22 ? *denominator : cov * cov;
 	return 1;
