@@ -3,6 +3,7 @@
 // Any bytes for a file of /proc, behind a line that says what is looked for in it: the kind of the
 // sample (tuner_abi.h), one character, and its field. Whatever is found stands in the file.
 
+#include <algorithm>
 #include <charconv>
 #include <cstdint>
 #include <optional>
