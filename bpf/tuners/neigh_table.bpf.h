@@ -53,7 +53,8 @@ static __always_inline void judge_table(const struct state_key *key, struct lear
 		l->needed_ns = now;
 	pulse.kept += raised;
 	pulse.near += near;
-	if (near ? now < l->held_until_ns : !raised || now - l->needed_ns < cfg_unneeded_ns)
+	if (near ? now < l->held_until_ns :
+		   !raised || now - l->needed_ns < patience_ns(&l->patience, cfg_unneeded_ns))
 		return;
 	if (!touch(key, &l->demand))
 		return;
@@ -120,6 +121,7 @@ static __always_inline void raise_table(const struct state_key *key, struct lear
 	request->evidence[2] = ceiling;
 	request_send(request, RING_QUIET);
 	learning_step_move(&l->step, now, 1, cfg_learning_horizon_ns);
+	patience_note_raised(&l->patience, now);
 }
 
 /* One step towards where we found it. */
@@ -145,4 +147,5 @@ static __always_inline void lower_table(const struct state_key *key, struct lear
 	request->evidence[1] = need;
 	request->evidence[2] = l->demand.entries;
 	request_send(request, RING_QUIET);
+	patience_note_lowered(&l->patience, now);
 }

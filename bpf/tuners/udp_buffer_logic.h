@@ -192,3 +192,9 @@ PURE __u64 squeezed_size(__u64 value, __u64 baseline, __u64 ceiling)
 
 	return ceiling && value / 2 > ceiling && target < value ? target : 0;
 }
+
+/* Memory has lowered it a moment ago (0: never), and may be short again in the next. */
+PURE int size_was_squeezed(__u64 squeezed_ns, __u64 now_ns, __u64 hold_ns)
+{
+	return squeezed_ns && sat_sub(now_ns, squeezed_ns) < hold_ns;
+}
