@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note
 
 // Any bytes for what the sysctl watcher reports, one record after the other, each behind a byte
-// that says how much time passes and one for what the file holds then: nothing is written, no set
-// is taken back that was the administrator's before, and the queue has its limit.
+// that says how much time passes then and one whether the write takes effect: nothing is written,
+// each report is settled within two looks, and what somebody has really written stays theirs.
 
+#include <algorithm>
+#include <set>
 #include <string>
 
 #include "controller/fakes/fake_actuator.h"
@@ -40,17 +42,7 @@ class System {
 
   // As the watcher does it: the owner first, then the report.
   void Report(request record, bool takes_effect) {
-    if (record.tunable < tuner_.tunables.size()) {
-      const Tunable& tunable = tuner_.tunables[record.tunable];
-      const auto file = actuator_.files.find({NetnsId{record.netns}, tunable.name});
-      if (file != actuator_.files.end()) {
-        const state_key set = KeyOf(tuner_, record, tunable.set_row);
-        state_.SeesForeignWrite(set, record.tunable, Values::Of(record.wanted, record.mask),
-                                file->second);
-        record.evidence[0] = state_.owners[set].generation;
-        if (takes_effect) actuator_.Handle(file->first, Values::Of(record.wanted, record.mask));
-      }
-    }
+    if (record.tunable < tuner_.tunables.size()) Write(&record, takes_effect);
     overrides_.Report(tuner_, record);
     CheckDue();
   }
@@ -64,15 +56,31 @@ class System {
     Require(!overrides_.due_ns());
     Require(actuator_.tried.empty());
     Require(!ParseJournal(journal_.text).damaged);
+    for (const state_key& set : theirs_) Require(IsOwned(state_.Owner(set)));
   }
 
  private:
+  void Write(request* record, bool takes_effect) {
+    const Tunable& tunable = tuner_.tunables[record->tunable];
+    const auto file = actuator_.files.find({NetnsId{record->netns}, tunable.name});
+    if (file == actuator_.files.end()) return;
+    const state_key set = KeyOf(tuner_, *record, tunable.set_row);
+    const Values before = file->second, values = Values::Of(record->wanted, record->mask);
+    before.CopyTo(record->seen);
+    record->evidence[1] = IsOwned(state_.Owner(set));
+    state_.SeesForeignWrite(set, record->tunable, values, before);
+    record->evidence[0] = state_.Owner(set).value_or(owner{}).generation;
+    if (!takes_effect || actuator_.Handle(file->first, values) != 0) return;
+    if (file->second != before) theirs_.insert(set);
+  }
+
   void CheckDue() const {
     Require(!overrides_.due_ns() || *overrides_.due_ns() <= now_ns_ + 1'000'000'000ULL);
   }
 
   const Description& tuner_;
   uint64_t now_ns_ = 1'000'000'000;
+  std::set<state_key> theirs_;  // sets that somebody has changed
   FakeActuator actuator_;
   FakeState state_;
   FakeLog log_;
