@@ -6,8 +6,8 @@
 // failed, or gone to another namespace through a descriptor held open. A little later the value
 // tells: if it is the one written, the override is said in the log; if after a second it still is
 // what it was, the set is as if nobody had written: given back, unless it was the administrator's
-// already. What one process has written at once (`sysctl --system`) is one line; what it writes again
-// every second, to what it has been given, is none. Changes nothing itself.
+// already. What one process has written at once (`sysctl --system`) is one line; what it writes
+// again every second, to what it has been given, is none. Changes nothing itself.
 
 #include <cstdint>
 #include <deque>

@@ -84,7 +84,7 @@ TEST_F(NoWayInTest, ItHasNoMeansToLoadCodeOrToStartAnything) {
   }
 }
 
-TEST_F(NoWayInTest, ItLeavesNothingBehindThatOnesMistakesForALivingOne) {
+TEST_F(NoWayInTest, ItLeavesNothingBehindThatOneMistakesForALivingDaemon) {
   const std::string run_dir = ::testing::TempDir() + "no-way-in";
   ASSERT_OK_AND_ASSIGN(Daemon daemon, StartDaemon({&host()}, {"--run-dir", run_dir}));
   ASSERT_NO_FATAL_FAILURE(ExpectTunes(daemon));

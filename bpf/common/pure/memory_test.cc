@@ -56,8 +56,8 @@ TEST(MemoryScaleTest, KeepsTheProportions) {
   EXPECT_EQ(2 * kHigh, wanted[2]);
 }
 
-// Limits that somebody has set close to each other, of which nearly all is taken: each number grows,
-// none is derived from what is free, so none can end at 0.
+// Limits that somebody has set close to each other, of which nearly all is taken: each number
+// grows, none is derived from what is free, so none can end at 0.
 TEST(MemoryScaleTest, LimitsCloseToEachOtherKeepTheirOrderAndNoneFalls) {
   memory m = {.used = 49'900, .available = 450'000, .limit = {48'140, 49'140, 50'140}};
   const uint64_t high = memory_raised_high(&m);
