@@ -155,7 +155,7 @@ TEST_F(RequestsManyTest, DoNotDrownTheAdministrator) {
     if (is_full) daemon_->Signal(SIGSTOP);
     const uint64_t enough = asked + kRingIsFull;
     EXPECT_TRUE(EventuallyTrue([&] { return !is_full || asked > enough; }, 10s));
-    const int64_t theirs = kFirst + 100'000 + 1000 * round;
+    const int64_t theirs = kFirst + 100'000 + int64_t{1000} * round;
     EXPECT_OK(Administrate(*host_, kAskOutputName, std::to_string(theirs)));
     if (is_full) daemon_->Signal(SIGCONT);
 
