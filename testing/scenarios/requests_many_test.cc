@@ -8,7 +8,6 @@
 #include <atomic>
 #include <chrono>
 #include <csignal>
-#include <fstream>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -16,6 +15,7 @@
 #include <utility>
 
 #include "controller/tuning_state.h"
+#include "testing/benchmarks/bpf_usage.h"
 #include "testing/netns_harness/expect.h"
 #include "testing/objects/asker.h"
 #include "testing/objects/tuner_folder.h"
@@ -68,14 +68,8 @@ class RequestsManyTest : public ::testing::Test {
   }
   // What the daemon has of its own, not counting files.
   int64_t MemoryKib() const {
-    std::ifstream status("/proc/" + std::to_string(daemon_->pid()) + "/status");
-    for (std::string word; status >> word;) {
-      if (word != "RssAnon:") continue;
-      int64_t kib = -1;
-      status >> kib;
-      return kib;
-    }
-    return -1;
+    const auto kib = ProcNumber(daemon_->pid(), "status", "RssAnon:");
+    return kib ? static_cast<int64_t>(*kib) : -1;
   }
   // The number in a line of the summary; 0 where there is no such line.
   uint64_t Counted(const std::string& pattern) {
