@@ -50,7 +50,7 @@ class NoWayInTest : public ::testing::Test {
   }
 
   const Host& host() const { return host_.front(); }
-  // It has tuned something since it was started.
+  // It tunes.
   void ExpectTunes(const Daemon& daemon) const {
     ASSERT_OK_AND_ASSIGN(Listener cut, ListenFor(Loopback(host()), 1000));
     EXPECT_TRUE(daemon.WaitForLine("change net.core.somaxconn.* -> \\(1000\\)", 30s));
@@ -69,14 +69,14 @@ TEST_F(NoWayInTest, ItHasNoSocketAndOneThread) {
   EXPECT_EQ(CountIn(process + "/task"), 1U);
 }
 
-// Its own objects are BPF, behind the verifier: none of it is mapped, so none is left to jump to
-// when a file goes.
+// What it loads is BPF, behind the verifier: none of it is in its own memory, so there is nothing
+// to jump to when a file goes.
 TEST_F(NoWayInTest, ItHasNoMeansToLoadCodeOrToStartAnything) {
   ASSERT_OK_AND_ASSIGN(const std::string program, ReadObject(kDaemonPath));
   const auto imports = [&](const std::string& function) {
     return program.find('\0' + function + '\0') != std::string::npos;
   };
-  EXPECT_TRUE(imports("socket")) << "how a name would be found: it asks one for its namespace";
+  EXPECT_TRUE(imports("socket")) << "that is how a name is found";
   for (const char* function :
        {"dlopen", "execve", "execv", "posix_spawn", "popen", "system", "fork", "vfork", "clone",
         "pthread_create", "listen", "accept", "accept4", "bind"}) {
