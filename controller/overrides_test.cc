@@ -287,6 +287,36 @@ TEST_F(OverridesTest, OfManyWritesOfOneTunableTheLastIsTold) {
   EXPECT_EQ(1U, log.entries.size());
 }
 
+// `sysctl --system` every second, or a tool that writes what it wants whatever there is.
+TEST_F(OverridesTest, WriteThatIsRepeatedIsSaidAndRememberedOnceForEachHandover) {
+  const auto write = [&](const Values& values) {
+    HookReports(values);
+    (void)actuator.Handle(kPlace, values);
+    After(1000);
+  };
+  for (size_t handover = 1; handover <= 2; ++handover) {
+    write(kTheirs);
+    const size_t remembered = journal.text.size();
+    for (int i = 0; i < 100; ++i) write(i % 10 == 0 ? Three(4096, 4096, 5000 + i) : kTheirs);
+    EXPECT_EQ(handover, log.entries.size());
+    EXPECT_EQ(remembered, journal.text.size());
+
+    state.owners[kKey].reclaimed = state.owners[kKey].generation;  // given back
+    actuator.files[kPlace] = kOurs;
+  }
+}
+
+TEST_F(OverridesTest, WriteInANamespaceThatHasGotTheNumberOfADeadOneIsSaid) {
+  for (int i = 0; i < 2; ++i) {
+    state.owners.clear();  // with the dead one
+    actuator.files[kPlace] = kOurs;
+    HookReports(kTheirs);
+    (void)actuator.Handle(kPlace, kTheirs);
+    After(20);
+  }
+  EXPECT_EQ(2U, log.entries.size());
+}
+
 TEST_F(OverridesTest, ReportOfATunableThatIsNotDescribedIsIgnored) {
   request r = {};
   r.tunable = kSampleRows;
