@@ -65,6 +65,7 @@ class System {
     const auto file = actuator_.files.find({NetnsId{record->netns}, tunable.name});
     if (file == actuator_.files.end()) return;
     const state_key set = KeyOf(tuner_, *record, tunable.set_row);
+    record->mask = std::min<uint32_t>(record->mask, tunable.values);  // it reads no more
     const Values before = file->second, values = Values::Of(record->wanted, record->mask);
     before.CopyTo(record->seen);
     record->evidence[1] = IsOwned(state_.Owner(set));
