@@ -82,8 +82,8 @@ Status MixedTraffic::Round() {
 Status MixedTraffic::Transfers() const {
   auto far = BulkFlow::Start(far_.a(), far_.b(), {.total_bytes = kBytes});
   if (!far) return far.error();
-  auto lossy = BulkFlow::Start(lossy_.a(), lossy_.b(),
-                               {.congestion_control = "", .total_bytes = kBytes});
+  auto lossy =
+      BulkFlow::Start(lossy_.a(), lossy_.b(), {.congestion_control = "", .total_bytes = kBytes});
   if (!lossy) return lossy.error();
   for (const BulkFlow* flow : {&*far, &*lossy}) {
     if (auto took = flow->WaitForCompletion(60s); !took) return took.error();

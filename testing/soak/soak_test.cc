@@ -54,7 +54,7 @@ Result<Sample> Look(const Daemon& daemon, double at_s) {
 }
 
 // What leaks is at its lowest, late, above its highest, early.
-uint64_t Growth(const std::vector<Sample>& samples, uint64_t Sample::* what) {
+uint64_t Growth(const std::vector<Sample>& samples, uint64_t Sample::*what) {
   const auto quarter = static_cast<std::ptrdiff_t>((samples.size() + 3) / 4);
   const auto less = [what](const Sample& a, const Sample& b) { return a.*what < b.*what; };
   const auto early = std::max_element(samples.begin(), samples.begin() + quarter, less);
