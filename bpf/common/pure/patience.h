@@ -10,7 +10,7 @@
  */
 #include "bpf/common/pure/limits.h"
 
-#define PATIENCE_FORGETS_NS (24 * 3600 * 1000000000ULL)
+#define PATIENCE_FORGETS_NS (86400 * 1000000000ULL)
 
 enum { PATIENCE_MOST = 7 }; /* doublings */
 
