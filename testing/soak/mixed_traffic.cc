@@ -7,6 +7,7 @@
 #include "testing/netns_harness/bulk_flow.h"
 #include "testing/netns_harness/expect.h"
 #include "testing/netns_harness/traffic.h"
+#include "testing/scenarios/conn_case.h"
 #include "testing/scenarios/listen_case.h"
 
 namespace bpftune::testing {
@@ -16,18 +17,22 @@ using namespace std::chrono_literals;
 
 constexpr LinkParameters kFar = {.rate_mbit = 200, .delay_ms = 20};
 constexpr LinkParameters kLossy = {.rate_mbit = 100, .delay_ms = 20, .loss_percent = 1};
-constexpr uint64_t kBytes = 12'000'000;  // half a second of the far path
+// Half a second of the far path; of the other as long as its congestion control needs.
+constexpr uint64_t kFarBytes = 12'000'000;
+constexpr uint64_t kLossyBytes = 3'000'000;
 constexpr int kShortConnections = 200;
 constexpr int kBurst = 64;
 constexpr int kNeighbours = 100;
 constexpr int kFragmented = 16;  // datagrams ...
 constexpr int kFragments = 40;   // ... of 56 kB
+constexpr int kCompleted = 200;
 
 // What a host finds that nobody has tuned: all of it less than the traffic needs.
 Status Squeeze(const Host& host) {
   if (auto set = host.SetSysctl("net.ipv4.tcp_wmem", "4096 16384 262144"); !set) return set;
   if (auto set = host.SetSysctl("net.ipv4.tcp_rmem", "4096 131072 262144"); !set) return set;
   if (auto set = host.SetSysctl(kSomaxconn, "16"); !set) return set;
+  if (auto set = UseLossBasedDefault(host); !set) return set.error();
   return LimitFragments(host, Family::kIpv4, 256 << 10);
 }
 
@@ -66,6 +71,10 @@ Result<MixedTraffic> MixedTraffic::Create() {
   if (!datagrams) return datagrams.error();
   auto fragments = FragmentSource::Create(near->a, near->b, Family::kIpv4);
   if (!fragments) return fragments.error();
+  // One at a time they are completed: this is no attack.
+  for (int i = 0; i < kCompleted; ++i) {
+    if (auto sent = fragments->SendInterleaved(1, kFragments); !sent) return sent.error();
+  }
   auto neighbours = Neighbourhood::Create(Family::kIpv4, kNeighbours);
   if (!neighbours) return neighbours.error();
   return MixedTraffic(std::move(*server), std::move(*client), std::move(*far), std::move(*lossy),
@@ -80,10 +89,10 @@ Status MixedTraffic::Round() {
 }
 
 Status MixedTraffic::Transfers() const {
-  auto far = BulkFlow::Start(far_.a(), far_.b(), {.total_bytes = kBytes});
+  auto far = BulkFlow::Start(far_.a(), far_.b(), {.total_bytes = kFarBytes});
   if (!far) return far.error();
-  auto lossy =
-      BulkFlow::Start(lossy_.a(), lossy_.b(), {.congestion_control = "", .total_bytes = kBytes});
+  auto lossy = BulkFlow::Start(lossy_.a(), lossy_.b(),
+                               {.congestion_control = "", .total_bytes = kLossyBytes});
   if (!lossy) return lossy.error();
   for (const BulkFlow* flow : {&*far, &*lossy}) {
     if (auto took = flow->WaitForCompletion(60s); !took) return took.error();
@@ -103,9 +112,8 @@ Status MixedTraffic::Connections() {
   }
   auto guest = Host::Create("guest");
   if (!guest) return guest.error();
-  auto cable = VethPair::Create(*guest, server_);
-  if (!cable) return cable.error();
-  if (auto rate = ShortConnections(cable->a, cable->b, kBurst); !rate) return rate.error();
+  const Endpoint inside = Loopback(*guest);
+  if (auto rate = ShortConnections(inside, inside, kBurst); !rate) return rate.error();
   return Ok();
 }
 

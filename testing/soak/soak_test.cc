@@ -90,6 +90,7 @@ TEST(SoakTest, NothingGrowsAndOnceSettledItIsSilent) {
   EXPECT_GE(CountChanges(daemon, "net\\."), 1U) << "nothing was tuned at all";
   ASSERT_OK_AND_ASSIGN(const DaemonExit exit, daemon.Stop());
   EXPECT_EQ(exit.code, 0);
+  for (const std::string& line : exit.lines) std::printf("%s\n", line.c_str());
 }
 
 }  // namespace
