@@ -88,7 +88,7 @@ class OverrideContestTest : public ::testing::Test {
                                    const std::string& pattern) const {
     const auto line = daemon.WaitForLine(pattern, 0ms);
     return line && daemon.CountLines(pattern) == 1 &&
-           !daemon.WaitForLine(OccurredIn(host(), tunable), 0ms, line->number + 1);
+           !daemon.WaitForLine("^Due to .* change " + tunable, 0ms, line->number + 1);
   }
 
   std::vector<Path> path_;  // one
