@@ -19,9 +19,9 @@ constexpr uint64_t kUnneeded = 600 * kSecond;  // the cfg_ values of the tuner
 constexpr uint64_t kHalfLife = 600 * kSecond;
 constexpr uint64_t kHorizon = 3600 * kSecond;
 constexpr uint64_t kHeld = 60 * kSecond;
-constexpr uint64_t kTimeout = 30;          // s, of reassembly
-constexpr uint64_t kDatagram = 64 * 1024;  // with what the kernel accounts for it
-constexpr uint64_t kCompleted = 4000;      // a second
+constexpr uint64_t kTimeout = 30;         // s, of reassembly
+constexpr uint64_t kDatagram = 64 << 10;  // with what the kernel accounts for it
+constexpr uint64_t kCompleted = 4000;     // a second
 
 // Datagrams that come at once and want so many bytes. Those that are cut wait for the timeout;
 // of those that fit nothing is seen.

@@ -196,15 +196,15 @@ TEST(NetBufferSimulation, BurstsThatComeEveryHourLoseLessAndLessOften) {
 
 // The worst period is searched for. Half of the periods have 20,000 packets in each burst.
 TEST(NetBufferSimulation, BurstsThatComeAndGoAreFollowedLessAndLessAtAnyPeriod) {
-  constexpr uint64_t kEightHours = 8 * 3600;
+  constexpr uint64_t kHour = 3600;
   int worst = 0, worst_later = 0;
   uint64_t worst_period = 0;
-  for (uint64_t period = 2; period <= 4 * 3600; period += 1 + period / 3) {
+  for (uint64_t period = 2; period <= 4 * kHour; period += 1 + period / 3) {
     Machine machine(
         [=](uint64_t ms) { return ms / 1000 % period < period / 2 ? Bursts(ms, 20'000) : 0; });
-    machine.Run(kEightHours);
+    machine.Run(8 * kHour);
     const int first = machine.changes;
-    machine.Run(kEightHours);
+    machine.Run(8 * kHour);
     EXPECT_LE(machine.largest, 40'000U) << "period " << period << " s";
     worst_later = std::max(worst_later, machine.changes - first);
     if (first <= worst) continue;
