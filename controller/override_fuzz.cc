@@ -42,6 +42,7 @@ class System {
 
   // As the watcher does it: the owner first, then the report.
   void Report(request record, bool takes_effect) {
+    record.tuner = 0;  // the description is found by it: there is one
     if (record.tunable < tuner_.tunables.size()) Write(&record, takes_effect);
     overrides_.Report(tuner_, record);
     CheckDue();

@@ -43,12 +43,21 @@ void Overrides::Report(const Description& tuner, const request& record) {
     // What this write has found is what the one before has left: that one took effect.
     const Values found = Values::Of(record.seen, tuner.tunables[record.tunable].values);
     const request& last = before->record;
-    open.was_theirs |= found.StartsWith(Values::Of(last.wanted, last.mask));
+    if (found.StartsWith(Values::Of(last.wanted, last.mask))) {
+      BelongsToThem(open);
+      open.was_theirs = true;
+    }
     *before = open;
   } else if (open_.size() < kMostOpen) {
     open_.push_back(open);
   } else {
     Say({open});
+  }
+}
+
+void Overrides::BelongsToThem(const Open& open) {
+  for (Open& other : open_) {
+    other.was_theirs |= SameSet(other.record, open.record, *open.tuner);
   }
 }
 
@@ -68,9 +77,7 @@ void Overrides::Check() {
     switch (Settle(open)) {
       case Verdict::kTheirs:
         theirs_.push_back(open);
-        for (Open& other : open_) {
-          other.was_theirs |= SameSet(other.record, open.record, *open.tuner);
-        }
+        BelongsToThem(open);
         break;
       case Verdict::kNothing:
         break;

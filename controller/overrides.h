@@ -53,6 +53,8 @@ class Overrides {
   // The kernel has not taken the last write.
   void Undo(const Open& open, const owner& owner);
   void Release(const Open& open);
+  // A write of this set has taken effect: whatever others come to, it is theirs.
+  void BelongsToThem(const Open& open);
   void SayWhatIsComplete();
   // It was somebody else's before, and said to be. From now on it is.
   bool WasSaid(const Open& open);

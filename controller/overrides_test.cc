@@ -221,6 +221,21 @@ TEST_F(OverridesTest, RefusedWriteRightAfterOneThatTookEffectChangesNothing) {
   EXPECT_EQ(kTheirs, Values::Of(state.owners[kKey].values, 3));
 }
 
+// The fuzzer's: that the first one took effect is known when the second is reported, and counts for
+// the third, although another tunable of the set has one open that may be nothing.
+TEST_F(OverridesTest, OneThatTookEffectCountsForAllOfTheSetThatAreOpen) {
+  const SysctlPlace wmem{NetnsId{kBlue}, "net.ipv4.tcp_wmem"};
+  actuator.files[wmem] = kOurs;
+  HookReports(kRmem, kPlace, kTheirs);
+  (void)actuator.Handle(kPlace, kTheirs);
+  HookReports(kWmem, wmem, Three(1, 2, 3));
+  HookReports(kRmem, kPlace, Three(4, 5, 6));
+  HookReports(kRmem, kPlace, Three(7, 8, 9));
+  After(20);
+  After(1000);
+  EXPECT_TRUE(IsTheirs());
+}
+
 TEST_F(OverridesTest, TwoWritesThatWereBothRefusedAreGivenBack) {
   HookReports(Three(FakeActuator::kRefused, 1, 1));
   HookReports(Three(FakeActuator::kRefused, 1, 2));
