@@ -51,7 +51,7 @@ class System {
   // All is settled within two looks, and nothing is left open.
   void Settle() {
     for (int look = 0; look < 3 && overrides_.due_ns(); ++look) {
-      now_ns_ = std::max(now_ns_, *overrides_.due_ns());
+      now_ns_ = std::max(now_ns_, overrides_.due_ns().value_or(0));
       Pass(2 * 1'000'000'000ULL);
     }
     Require(!overrides_.due_ns());
@@ -77,7 +77,7 @@ class System {
   }
 
   void CheckDue() const {
-    Require(!overrides_.due_ns() || *overrides_.due_ns() <= now_ns_ + 1'000'000'000ULL);
+    Require(overrides_.due_ns().value_or(0) <= now_ns_ + 1'000'000'000ULL);
   }
 
   const Description& tuner_;
