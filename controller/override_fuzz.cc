@@ -76,9 +76,7 @@ class System {
     if (file->second != before) theirs_.insert(set);
   }
 
-  void CheckDue() const {
-    Require(overrides_.due_ns().value_or(0) <= now_ns_ + 1'000'000'000ULL);
-  }
+  void CheckDue() const { Require(overrides_.due_ns().value_or(0) <= now_ns_ + 1'000'000'000ULL); }
 
   const Description& tuner_;
   uint64_t now_ns_ = 1'000'000'000;
