@@ -3,12 +3,10 @@
 
 #include <bpf/bpf.h>
 #include <sys/epoll.h>
-#include <sys/signalfd.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <csignal>
 #include <cstring>
 
 #include "controller/event_sources.h"
@@ -35,7 +33,7 @@ Daemon::Daemon(const Options& options, LogSink* log, NetnsId home, Holdings hold
     : log_(log),
       lock_(std::move(holdings.lock)),
       signals_(std::move(holdings.signals)),
-      mode_(options.dry_run ? Mode::kObserve : Mode::kAuto),
+      mode_(options.dry_run || holdings.starts.IsCrashLoop() ? Mode::kObserve : Mode::kAuto),
       journal_(std::move(holdings.journal)),
       pins_(std::move(holdings.pins)),
       maps_(std::move(holdings.maps)),
@@ -52,7 +50,9 @@ Daemon::Daemon(const Options& options, LogSink* log, NetnsId home, Holdings hold
       reaper_({.alive = maps_.fd(MAP_ALIVE),
                .namespaces = maps_.fd(MAP_NAMESPACES),
                .state_maps = [this] { return StateMaps(); },
-               .walk = [this] { return tuners_.Walk(MAP_ALIVE); }}) {
+               .walk = [this] { return tuners_.Walk(MAP_ALIVE); }}),
+      service_(ServiceManager::FromEnvironment()),
+      starts_(std::move(holdings.starts)) {
   if (!journal_) return;
   freeze_ = std::make_unique<Freeze>(options.run_dir + "/" + InstanceName(scope_), log_);
   journal_->set_is_gone([this](const SysctlPlace& place, uint64_t inode) {
@@ -234,10 +234,13 @@ void Daemon::RunDue(uint64_t now_ns) {
   if (!first_visits_.empty() && first_visit_due_ns_ <= now_ns) RunFirstVisit(now_ns);
   if (overrides_.due_ns().value_or(kNever) <= now_ns) overrides_.Check();
   Reap(now_ns);
+  if (settled_due_ns_ <= now_ns) starts_.Settle();
+  service_.PingIfDue(now_ns);
 }
 
 uint64_t Daemon::NextDue() const {
-  uint64_t due = overrides_.due_ns().value_or(kNever);
+  uint64_t due = std::min(overrides_.due_ns().value_or(kNever), service_.due_ns());
+  if (!starts_.is_settled()) due = std::min(due, settled_due_ns_);
   if (!first_visits_.empty()) due = std::min(due, first_visit_due_ns_);
   for (const Clock& clock : clocks_) {
     due = std::min(due, clock.pulse.due_ns().value_or(kNever));
@@ -259,53 +262,27 @@ Status Daemon::Run() {
   auto planned = PlanFirstVisits(NowNs());
   if (!planned)
     log_->Debug("what is older than the daemon is not seen: " + planned.error().message());
+  settled_due_ns_ = NowNs() + kSettledSeconds * kNsPerSecond;
+  service_.Ready(StatusLine(), NowNs());
   for (;;) {
     Arm(timer.get(), NextDue());
     epoll_event events[4];
     const int ready = epoll_wait(epoll.get(), events, 4, -1);
     if (ready < 0 && errno != EINTR) return Error::FromErrno("waiting for events");
     for (int i = 0; i < ready; ++i) {
-      if (events[i].data.fd == further_.fd()) LookForObjects();
-      if (events[i].data.fd != signals_.get()) continue;
-      signalfd_siginfo info;
-      if (read(signals_.get(), &info, sizeof(info)) != sizeof(info)) continue;
-      Drain();
-      Reaped(reaper_.Run());  // for the summary
-      if (info.ssi_signo != SIGUSR1) return Ok();
-      for (const std::string& line : SummaryLines()) log_->Notice(line);
+      if (events[i].data.fd == further_.fd()) {
+        LookForObjects();
+        service_.Status(StatusLine());
+      }
+      if (events[i].data.fd == signals_.get() && TakeSignal()) return Ok();
     }
     uint64_t expirations;
     (void)!read(timer.get(), &expirations,
                 sizeof(expirations));  // only to make it unreadable again
-    LetObjectsAct();
+    if (LetObjectsAct()) service_.Status(StatusLine());
     Drain();
     RunDue(NowNs());
   }
-}
-
-std::vector<std::string> Daemon::SummaryLines() const {
-  std::vector<std::string> out = summary_.Lines();
-  if (const auto& seen = reaper_.counts()) {
-    out.push_back("Summary: " + std::to_string(seen->appeared) + " network namespaces appeared, " +
-                  std::to_string(seen->disappeared) + " disappeared, " + std::to_string(seen->now) +
-                  " are there now");
-  }
-  for (const auto& tuner : tuners_.tuners()) {
-    const std::vector<uint64_t> counts = tuner->Counts();
-    const std::string report = ReportOf(tuner->description(), counts);
-    if (!report.empty()) {
-      out.push_back("Summary: tuner '" + tuner->description().name + "': " + report);
-    }
-    for (size_t row = 0; row < counts.size(); ++row) {
-      if (counts[row] == 0) continue;
-      out.push_back("Summary: tuner '" + tuner->description().name +
-                    "': " + std::to_string(counts[row]) + " " + tuner->description().counters[row]);
-    }
-  }
-  if (unknown_records_ != 0) {
-    out.push_back("Summary: " + std::to_string(unknown_records_) + " unknown records in the ring");
-  }
-  return out;
 }
 
 }  // namespace bpftune

@@ -17,6 +17,7 @@
 #include "controller/freeze.h"
 #include "controller/further_objects.h"
 #include "controller/kept/pins.h"
+#include "controller/kept/starts.h"
 #include "controller/log.h"
 #include "controller/netns_reaper.h"
 #include "controller/options.h"
@@ -24,6 +25,7 @@
 #include "controller/result.h"
 #include "controller/sampler.h"
 #include "controller/schedule.h"
+#include "controller/service_manager.h"
 #include "controller/shared_maps.h"
 #include "controller/strategy.h"
 #include "controller/summary.h"
@@ -80,6 +82,7 @@ class Daemon {
     UniqueFd lock;
     std::set<uint64_t> scope;
     std::unique_ptr<UndoJournal> journal;
+    Starts starts;
     Pins pins;
     SharedMaps maps;
   };
@@ -90,7 +93,10 @@ class Daemon {
   Status Prepare(const Options& options);
   Status TellScope();
   Status LoadTuners(const Options& options);
-  void LetObjectsAct();
+  // What it decides is done too, unless it is frozen.
+  bool Acts() const { return journal_ && mode_ == Mode::kAuto; }
+  bool LetObjectsAct();
+  std::string StatusLine() const;
   ModuleUse UseOfModules() const;
   void StartClock(Tuner* tuner);
   void Inherit();
@@ -117,6 +123,7 @@ class Daemon {
   Status PlanFirstVisits(uint64_t now_ns);
   void RunFirstVisit(uint64_t now_ns);
   uint64_t NextDue() const;
+  bool TakeSignal();
 
   LogSink* log_;
   UniqueFd lock_;
@@ -151,6 +158,9 @@ class Daemon {
   uint64_t first_visit_due_ns_ = 0;
   RingBufferPtr ring_;
   uint64_t unknown_records_ = 0;
+  ServiceManager service_;
+  uint64_t settled_due_ns_ = 0;
+  Starts starts_;  // goes first: what comes after does not make the end a death
 };
 
 }  // namespace bpftune

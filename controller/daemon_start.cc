@@ -53,6 +53,20 @@ Result<std::unique_ptr<UndoJournal>> OpenJournal(const Options& options,
   return std::make_unique<UndoJournal>(std::move(*journal));
 }
 
+Starts CountStart(const Options& options, const std::string& directory, LogSink* log) {
+  if (LeavesNoTrace(options)) return {};
+  Starts starts = Starts::Count(directory);
+  if (!starts.complaint().empty()) log->Warning(starts.complaint());
+  if (!starts.IsCrashLoop()) return starts;
+  const std::string time = std::to_string(kSettledSeconds) + " s";
+  log->Warning(std::to_string(kQuickDeaths) + " daemons have died within " + time +
+               " of their start and none has lived longer since, so this one only observes: all is "
+               "decided and said, nothing written. The next one acts again when this one has lived "
+               "for " +
+               time + ", or when '" + starts.path() + "' is removed");
+  return starts;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Daemon>> Daemon::Start(const Options& options, LogSink* log) {
@@ -69,13 +83,14 @@ Result<std::unique_ptr<Daemon>> Daemon::Start(const Options& options, LogSink* l
   if (!lock) return lock.error();
   auto journal = OpenJournal(options, directory, log);
   if (!journal) return journal.error();
+  Starts starts = CountStart(options, directory, log);
   Pins pins = OpenPins(options, instance, log);
   auto maps = SharedMaps::Create(&pins);
   if (!maps) return maps.error();
   std::unique_ptr<Daemon> daemon(
       new Daemon(options, log, *home,
                  {std::move(*signals), std::move(*lock), std::move(*scope), std::move(*journal),
-                  std::move(pins), std::move(*maps)}));
+                  std::move(starts), std::move(pins), std::move(*maps)}));
   if (auto ready = daemon->Prepare(options); !ready) return ready.error();
   return daemon;
 }
@@ -133,18 +148,19 @@ Status Daemon::LoadTuners(const Options& options) {
   return Ok();
 }
 
-// Or not: what objects do by themselves is held back by dry run and freeze too.
-void Daemon::LetObjectsAct() {
+// Or not: what objects do by themselves is held back by dry run and freeze too. False: as before.
+bool Daemon::LetObjectsAct() {
   const bool is_frozen = freeze_ && freeze_->Check();
-  if (objects_frozen_ == is_frozen) return;
+  if (objects_frozen_ == is_frozen) return false;
   objects_frozen_ = is_frozen;
   const tuner_control control = {.paused = is_frozen, .observe = mode_ == Mode::kObserve};
   const uint32_t key = CONTROL_OF_ALL;
   (void)bpf_map_update_elem(maps_.fd(MAP_CONTROL), &key, &control, BPF_ANY);  // cannot fail
+  return true;
 }
 
 ModuleUse Daemon::UseOfModules() const {
-  return journal_ && !objects_frozen_.value_or(true) ? ModuleUse::kLoad : ModuleUse::kLookOnly;
+  return Acts() && !objects_frozen_.value_or(true) ? ModuleUse::kLoad : ModuleUse::kLookOnly;
 }
 
 // For the last of the tuners.
@@ -153,7 +169,7 @@ void Daemon::StartClock(Tuner* tuner) {
   sampler_.Add(tuner->id(), tuner->description(),
                [tuner](const std::string& map) { return tuner->MapFd(map); });
   for (const Tunable& tunable : tuner->description().tunables) {
-    if (!tunable.on_sockets) files_.Allow(tunable.name);
+    if (Acts() && !tunable.on_sockets) files_.Allow(tunable.name);
   }
   Clock& clock = clocks_.emplace_back();
   clock.strategy.Start(tuner, &maps_, log_, now);

@@ -56,11 +56,9 @@ void Daemon::Rollback() {
 
 Status Daemon::Restore(const SysctlPlace& place, uint64_t inode, const Values& current,
                        const Values& back) {
+  files_.Allow(place.name);  // of a tuner that an earlier daemon had, or while we only observe
   const Row owner = RowOf(place.name);
-  if (!owner.tuner) {  // of a tuner that an earlier daemon had
-    files_.Allow(place.name);
-    return files_.Write(place, inode, back);
-  }
+  if (!owner.tuner) return files_.Write(place, inode, back);
   request record = {};
   record.kind = REQUEST_SET;
   record.tuner = owner.tuner->id();

@@ -4,18 +4,14 @@
 // promises that the rest of the controller relies on.
 
 #include <cstddef>
-#include <cstdint>
-#include <cstdlib>
-#include <cstring>
 #include <span>
 
 #include "controller/description.h"
+#include "testing/fuzz.h"
 
 namespace {
 
-void Require(bool promise) {
-  if (!promise) std::abort();
-}
+using bpftune::Require;
 
 bool IsPlainText(const std::string& text) {
   for (const char c : text) {

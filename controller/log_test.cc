@@ -2,6 +2,9 @@
 #include "controller/log.h"
 
 #include <gtest/gtest.h>
+#include <syslog.h>
+
+#include <string>
 
 namespace bpftune {
 namespace {
@@ -35,6 +38,16 @@ TEST(StdoutLogTest, ForeignNameForgesNoLineAndNoColour) {
 
 TEST(StdoutLogTest, TextOutsideAsciiStaysReadable) {
   EXPECT_EQ("netns 'blå'\n", Written(LogLevel::kInfo, LogLevel::kNotice, "netns 'blå'"));
+}
+
+// syslog(3) takes a format; a process may be named so.
+TEST(SyslogLogTest, ForeignNameIsNoFormat) {
+  SyslogLog log(LogLevel::kInfo);
+  openlog("bpftune", LOG_PERROR, LOG_DAEMON);  // and to stderr
+  ::testing::internal::CaptureStderr();
+  log.Write(LogLevel::kNotice, "cmd '%s%n%s%n%s' modified");
+  EXPECT_NE(::testing::internal::GetCapturedStderr().find("cmd '%s%n%s%n%s' modified"),
+            std::string::npos);
 }
 
 TEST(LibbpfMessagesTest, AreTakenOnce) {

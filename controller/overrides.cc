@@ -43,12 +43,21 @@ void Overrides::Report(const Description& tuner, const request& record) {
     // What this write has found is what the one before has left: that one took effect.
     const Values found = Values::Of(record.seen, tuner.tunables[record.tunable].values);
     const request& last = before->record;
-    open.was_theirs |= found.StartsWith(Values::Of(last.wanted, last.mask));
+    if (found.StartsWith(Values::Of(last.wanted, last.mask))) {
+      BelongsToThem(open);
+      open.was_theirs = true;
+    }
     *before = open;
   } else if (open_.size() < kMostOpen) {
     open_.push_back(open);
   } else {
     Say({open});
+  }
+}
+
+void Overrides::BelongsToThem(const Open& open) {
+  for (Open& other : open_) {
+    other.was_theirs |= SameSet(other.record, open.record, *open.tuner);
   }
 }
 
@@ -68,9 +77,7 @@ void Overrides::Check() {
     switch (Settle(open)) {
       case Verdict::kTheirs:
         theirs_.push_back(open);
-        for (Open& other : open_) {
-          other.was_theirs |= SameSet(other.record, open.record, *open.tuner);
-        }
+        BelongsToThem(open);
         break;
       case Verdict::kNothing:
         break;
@@ -196,7 +203,22 @@ void Overrides::Release(const Open& open) {
                                 Values::Of(open.record.wanted, tunable.values)});
 }
 
-void Overrides::Say(const std::vector<Open>& group) {
+bool Overrides::WasSaid(const Open& open) {
+  const state_key set = SetKey(*open.tuner, open.record);
+  const auto owner = edges_.state->Owner(set);
+  const Said now = {.reclaimed = owner ? owner->reclaimed : 0,
+                    .generation = open.record.evidence[0]};
+  if (said_.size() >= STATE_MAX_ENTRIES) said_.clear();  // most are of the dead; else once more
+  const auto [said, is_new] =
+      said_.try_emplace({set.netns, set.tuner, open.record.tunable, set.device}, now);
+  const Said before = std::exchange(said->second, now);
+  // An owner that counts from the start again is of another namespace with this number.
+  return !is_new && before.reclaimed == now.reclaimed && before.generation < now.generation;
+}
+
+void Overrides::Say(std::vector<Open> group) {
+  std::erase_if(group, [this](const Open& open) { return WasSaid(open); });
+  if (group.empty()) return;
   for (const Open& open : group) Release(open);
   const request& first = group.front().record;
   const std::string comm(first.comm, std::find(first.comm, std::end(first.comm), '\0'));

@@ -6,12 +6,14 @@
 // failed, or gone to another namespace through a descriptor held open. A little later the value
 // tells: if it is the one written, the override is said in the log; if after a second it still is
 // what it was, the set is as if nobody had written: given back, unless it was the administrator's
-// already. What one process has written at once (`sysctl --system`) is one line. Changes nothing
-// itself.
+// already. What one process has written at once (`sysctl --system`) is one line; what it writes
+// again every second, to what it has been given, is none. Changes nothing itself.
 
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <optional>
+#include <tuple>
 #include <vector>
 
 #include "controller/applier.h"
@@ -51,13 +53,23 @@ class Overrides {
   // The kernel has not taken the last write.
   void Undo(const Open& open, const owner& owner);
   void Release(const Open& open);
+  // A write of this set has taken effect: whatever others come to, it is theirs.
+  void BelongsToThem(const Open& open);
   void SayWhatIsComplete();
+  // It was somebody else's before, and said to be. From now on it is.
+  bool WasSaid(const Open& open);
   // One process, one namespace.
-  void Say(const std::vector<Open>& group);
+  void Say(std::vector<Open> group);
 
   Applier::Edges edges_;
   std::deque<Open> open_;     // one a tunable, the last
   std::vector<Open> theirs_;  // not said yet
+  // What was said of a tunable in a namespace: numbers of its owner.
+  struct Said {
+    uint64_t reclaimed;
+    uint64_t generation;
+  };
+  std::map<std::tuple<uint64_t, uint16_t, uint16_t, uint32_t>, Said> said_;
 };
 
 }  // namespace bpftune

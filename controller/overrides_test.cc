@@ -221,6 +221,21 @@ TEST_F(OverridesTest, RefusedWriteRightAfterOneThatTookEffectChangesNothing) {
   EXPECT_EQ(kTheirs, Values::Of(state.owners[kKey].values, 3));
 }
 
+// The fuzzer's: that the first one took effect is known when the second is reported, and counts for
+// the third, although another tunable of the set has one open that may be nothing.
+TEST_F(OverridesTest, OneThatTookEffectCountsForAllOfTheSetThatAreOpen) {
+  const SysctlPlace wmem{NetnsId{kBlue}, "net.ipv4.tcp_wmem"};
+  actuator.files[wmem] = kOurs;
+  HookReports(kRmem, kPlace, kTheirs);
+  (void)actuator.Handle(kPlace, kTheirs);
+  HookReports(kWmem, wmem, Three(1, 2, 3));
+  HookReports(kRmem, kPlace, Three(4, 5, 6));
+  HookReports(kRmem, kPlace, Three(7, 8, 9));
+  After(20);
+  After(1000);
+  EXPECT_TRUE(IsTheirs());
+}
+
 TEST_F(OverridesTest, TwoWritesThatWereBothRefusedAreGivenBack) {
   HookReports(Three(FakeActuator::kRefused, 1, 1));
   HookReports(Three(FakeActuator::kRefused, 1, 2));
@@ -285,6 +300,36 @@ TEST_F(OverridesTest, OfManyWritesOfOneTunableTheLastIsTold) {
   After(20);
   EXPECT_EQ(1, log.Count("from (4096 4096 5998) to (4096 4096 5999)"));
   EXPECT_EQ(1U, log.entries.size());
+}
+
+// `sysctl --system` every second, or a tool that writes what it wants whatever there is.
+TEST_F(OverridesTest, WriteThatIsRepeatedIsSaidAndRememberedOnceForEachHandover) {
+  const auto write = [&](const Values& values) {
+    HookReports(values);
+    (void)actuator.Handle(kPlace, values);
+    After(1000);
+  };
+  for (size_t handover = 1; handover <= 2; ++handover) {
+    write(kTheirs);
+    const size_t remembered = journal.text.size();
+    for (int i = 0; i < 100; ++i) write(i % 10 == 0 ? Three(4096, 4096, 5000 + i) : kTheirs);
+    EXPECT_EQ(handover, log.entries.size());
+    EXPECT_EQ(remembered, journal.text.size());
+
+    state.owners[kKey].reclaimed = state.owners[kKey].generation;  // given back
+    actuator.files[kPlace] = kOurs;
+  }
+}
+
+TEST_F(OverridesTest, WriteInANamespaceThatHasGotTheNumberOfADeadOneIsSaid) {
+  for (int i = 0; i < 2; ++i) {
+    state.owners.clear();  // with the dead one
+    actuator.files[kPlace] = kOurs;
+    HookReports(kTheirs);
+    (void)actuator.Handle(kPlace, kTheirs);
+    After(20);
+  }
+  EXPECT_EQ(2U, log.entries.size());
 }
 
 TEST_F(OverridesTest, ReportOfATunableThatIsNotDescribedIsIgnored) {

@@ -43,15 +43,15 @@ bool IsSysctl(int fd) {
          system.f_type == PROC_SUPER_MAGIC;
 }
 
-Result<Opened> OpenHere(const std::string& name) {
+Result<Opened> OpenHere(const std::string& name, bool for_writing) {
   const std::string path = "/proc/sys/" + SysctlPath(name);
   if (!IsNetSysctl(name)) return Error(EACCES, "'" + name + "' is not a sysctl below net.");
   const UniqueFd sys(open("/proc/sys", O_PATH | O_DIRECTORY | O_CLOEXEC));
   if (!sys) return Error::FromErrno("opening '/proc/sys'");
   Opened out;
-  out.fd.reset(OpenBeneath(sys.get(), SysctlPath(name), O_RDWR | O_CLOEXEC));
+  if (for_writing) out.fd.reset(OpenBeneath(sys.get(), SysctlPath(name), O_RDWR | O_CLOEXEC));
   if (!out.fd) {
-    out.write_error = errno;
+    out.write_error = for_writing ? errno : EACCES;
     out.fd.reset(OpenBeneath(sys.get(), SysctlPath(name), O_RDONLY | O_CLOEXEC));
   }
   if (!out.fd) return Error::FromErrno("opening '" + path + "'");
@@ -61,7 +61,13 @@ Result<Opened> OpenHere(const std::string& name) {
 
 }  // namespace
 
-Result<SysctlFiles::OpenFile*> SysctlFiles::Open(const SysctlPlace& place, uint64_t inode) {
+SysctlFiles::Access SysctlFiles::AccessTo(const std::string& name) const {
+  return allowed_.contains(name) || allowed_.contains(PatternOf(name)) ? Access::kWrite
+                                                                       : Access::kRead;
+}
+
+Result<SysctlFiles::OpenFile*> SysctlFiles::Open(const SysctlPlace& place, uint64_t inode,
+                                                 Access access) {
   const auto known = files_.find(place);
   if (known != files_.end()) {
     uses_.splice(uses_.begin(), uses_, known->second.use);
@@ -69,13 +75,13 @@ Result<SysctlFiles::OpenFile*> SysctlFiles::Open(const SysctlPlace& place, uint6
   }
   Result<Opened> opened = Error("");
   if (place.netns == kNoNetns || place.netns == home_) {
-    opened = OpenHere(place.name);
+    opened = OpenHere(place.name, access == Access::kWrite);
   } else {
     auto netns = finder_->Find(place.netns, inode);
     if (!netns) return netns.error();
     auto inside = ScopedNetns::Enter(netns->get());
     if (!inside) return inside.error();
-    opened = OpenHere(place.name);
+    opened = OpenHere(place.name, access == Access::kWrite);
   }
   if (!opened) return opened.error();
   if (files_.size() >= kMostOpen) {
@@ -95,8 +101,8 @@ void SysctlFiles::Forget(const SysctlPlace& place) {
   files_.erase(known);
 }
 
-Result<Values> SysctlFiles::ReadFile(const SysctlPlace& place, uint64_t inode) {
-  auto file = Open(place, inode);
+Result<Values> SysctlFiles::ReadFile(const SysctlPlace& place, uint64_t inode, Access access) {
+  auto file = Open(place, inode, access);
   if (!file) return file.error();
   char text[256];
   const ssize_t length = pread((*file)->fd.get(), text, sizeof(text), 0);
@@ -111,10 +117,11 @@ Result<Values> SysctlFiles::ReadFile(const SysctlPlace& place, uint64_t inode) {
 }
 
 Result<Values> SysctlFiles::Read(const SysctlPlace& place, uint64_t inode) {
-  if (!IsInSeveralFiles(place.name)) return ReadFile(place, inode);
+  const Access access = AccessTo(place.name);
+  if (!IsInSeveralFiles(place.name)) return ReadFile(place, inode, access);
   Values all;
   for (const std::string& name : FilesOf(place.name)) {
-    auto one = ReadFile({place.netns, name}, inode);
+    auto one = ReadFile({place.netns, name}, inode, access);
     if (!one) return one.error();
     if (one->count != 1 || all.count == TUNER_MAX_VALUES) {
       return Error("'" + name + "' does not hold one number of '" + place.name + "'");
@@ -125,7 +132,7 @@ Result<Values> SysctlFiles::Read(const SysctlPlace& place, uint64_t inode) {
 }
 
 Status SysctlFiles::Write(const SysctlPlace& place, uint64_t inode, const Values& values) {
-  if (!allowed_.contains(place.name) && !allowed_.contains(PatternOf(place.name))) {
+  if (AccessTo(place.name) == Access::kRead) {
     return Error(EACCES, "writing '" + place.name + "', which no loaded tuner has described");
   }
   return IsInSeveralFiles(place.name) ? WriteApart(place, inode, values)
@@ -158,10 +165,10 @@ Status SysctlFiles::WriteApart(const SysctlPlace& place, uint64_t inode, const V
 }
 
 Status SysctlFiles::WriteFile(const SysctlPlace& place, uint64_t inode, const Values& values) {
-  auto file = Open(place, inode);
+  auto file = Open(place, inode, Access::kWrite);
   if (file && (*file)->write_error != 0) {
-    Forget(place);  // it may have been mounted read-write since
-    file = Open(place, inode);
+    Forget(place);  // it may have been mounted read-write since, or allowed
+    file = Open(place, inode, Access::kWrite);
   }
   if (!file) return file.error();
   if ((*file)->write_error != 0) return Error((*file)->write_error, "writing '" + place.name + "'");

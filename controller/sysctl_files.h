@@ -55,7 +55,7 @@ class SysctlFiles : public Actuator {
   SysctlFiles(NetnsFinder* finder, NetnsId home) : finder_(finder), home_(home) {}
 
   // From now on this tunable may be written: a loaded tuner has described it, or did before. A
-  // pattern allows that of each device.
+  // pattern allows that of each device. What may not be written is not opened for writing either.
   void Allow(const std::string& name) { allowed_.insert(name); }
 
   // EACCES: a tunable that is not allowed, or not below net.
@@ -69,8 +69,11 @@ class SysctlFiles : public Actuator {
     std::list<SysctlPlace>::iterator use;
   };
 
-  Result<OpenFile*> Open(const SysctlPlace& place, uint64_t inode);
-  Result<Values> ReadFile(const SysctlPlace& place, uint64_t inode);
+  enum class Access { kRead, kWrite };
+
+  Access AccessTo(const std::string& name) const;
+  Result<OpenFile*> Open(const SysctlPlace& place, uint64_t inode, Access access);
+  Result<Values> ReadFile(const SysctlPlace& place, uint64_t inode, Access access);
   Status WriteFile(const SysctlPlace& place, uint64_t inode, const Values& values);
   Status WriteApart(const SysctlPlace& place, uint64_t inode, const Values& values);
   void Forget(const SysctlPlace& place);

@@ -3,6 +3,7 @@
 // In namespaces of the test's own: the machine's values are read, never written.
 #include "controller/sysctl_files.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sched.h>
 #include <sys/mount.h>
@@ -75,6 +76,33 @@ TEST_F(SysctlFilesTest, ReadsAndWritesInAnotherNamespaceOnly) {
   EXPECT_EQ("8192 65536 3000000", there);
   ASSERT_OK_AND_ASSIGN(const std::string red_after, red.GetSysctl("net.ipv4.tcp_rmem"));
   EXPECT_EQ(red_before, red_after);
+}
+
+// O_ACCMODE of those that this process has open on files of that name.
+std::vector<int> AccessModes(const std::string& file) {
+  std::vector<int> out;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
+    std::error_code gone;
+    const auto target = std::filesystem::read_symlink(entry.path(), gone);
+    if (gone || target.filename() != file) continue;
+    out.push_back(fcntl(std::stoi(entry.path().filename()), F_GETFL) & O_ACCMODE);
+  }
+  return out;
+}
+
+TEST_F(SysctlFilesTest, OpensForWritingOnlyWhatItMayWrite) {
+  ASSERT_OK_AND_ASSIGN(const Host blue, Host::Create("blue"));
+  const SysctlPlace place = In(blue, "net.ipv4.tcp_wmem");
+  ASSERT_OK(files_.Read(place, blue.inode()));
+  EXPECT_EQ(AccessModes("tcp_wmem"), std::vector<int>{O_RDONLY});
+  EXPECT_FALSE(files_.Write(place, blue.inode(), kSome));
+  EXPECT_EQ(AccessModes("tcp_wmem"), std::vector<int>{O_RDONLY});
+
+  files_.Allow("net.ipv4.tcp_wmem");
+  EXPECT_OK(files_.Write(place, blue.inode(), kSome));
+  EXPECT_EQ(AccessModes("tcp_wmem"), std::vector<int>{O_RDWR});
+  ASSERT_OK(files_.Read(In(blue, "net.ipv4.tcp_rmem"), blue.inode()));
+  EXPECT_EQ(AccessModes("tcp_rmem"), std::vector<int>{O_RDWR}) << "a write is not to wait";
 }
 
 TEST_F(SysctlFilesTest, SeesWhatOthersWriteThroughItsOpenFile) {

@@ -23,7 +23,7 @@ std::optional<Values> Values::Parse(const std::string& text) {
     if (out.count == TUNER_MAX_VALUES) return std::nullopt;
     const auto [rest, err] = std::from_chars(at, end, out.number[out.count]);
     const bool ends = rest == end || *rest == ' ' || *rest == '\t' || *rest == '\n';
-    if (err != std::errc{} || !ends) return std::nullopt;
+    if (err != std::errc{} || !ends || !out.is_said(out.count)) return std::nullopt;
     ++out.count;
     at = rest;
   }

@@ -31,6 +31,7 @@ INSTANTIATE_TEST_SUITE_P(
         Text{"one", "1000\n", One(1000)}, Text{"no line end", "1000", One(1000)},
         Text{"blanks around", "  1  2 ", Two(1, 2)}, Text{"negative", "-1\n", One(-1)},
         Text{"the largest", "9223372036854775807\n", One(INT64_MAX)},
+        Text{"what stands for a number not said", "-9223372036854775808\n", std::nullopt},
         Text{"too large", "9223372036854775808\n", std::nullopt}, Text{"nothing", "", std::nullopt},
         Text{"blanks only", " \n", std::nullopt}, Text{"four", "1 2 3 4", std::nullopt},
         Text{"a word", "cubic\n", std::nullopt},

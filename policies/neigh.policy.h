@@ -26,7 +26,8 @@
 	  "need to increase neighbour table size",                            \
 	  "The table held {arg0} neighbours, at least half of the most it "   \
 	  "may, and {arg1} a second were added; when it is full, packets to " \
-	  "further neighbours are lost. Memory allows {arg2} neighbours.")    \
+	  "further neighbours are lost. Memory allows {arg2} neighbours. The " \
+	  "last one was added in the network namespace net:[{arg3}].")        \
 	S(TABLE_NOT_NEEDED, "need to decrease neighbour table size",          \
 	  "Nothing has needed the upper half of the neighbour table for a long time", \
 	  "nothing needing the upper half of the neighbour table",            \

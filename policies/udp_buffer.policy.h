@@ -35,10 +35,11 @@
 	S(BURST_LOST, UDP_BUFFER_INCREASE,                                    \
 	  "Bursts of datagrams were lost at a socket of the default size",    \
 	  "need to increase default receive buffer size",                     \
-	  "The UDP socket on port {arg0} has a receive buffer of {arg1} "     \
-	  "bytes, the default, and lost {arg2} datagrams of a burst within "  \
-	  "{arg3} ms. Open sockets keep their size: the application gets the "\
-	  "new one at its next socket (restart it).")                         \
+	  "The UDP socket on port {arg0} in the network namespace "           \
+	  "net:[{arg3}] has a receive buffer of {arg1} bytes, the default, "  \
+	  "and lost {arg2} datagrams of a burst. Open sockets keep their "    \
+	  "size: the application gets the new one at its next socket "        \
+	  "(restart it).")                                                    \
 	S(UDP_MEMORY_SHORT, "UDP memory running short",                       \
 	  "UDP is near its memory limit, and the machine has more memory",    \
 	  "UDP being near its memory limit",                                  \

@@ -8,6 +8,7 @@
  */
 #include "bpf/common/propose.bpf.h"
 #include "bpf/common/pure/learning.h"
+#include "bpf/common/pure/patience.h"
 #include "bpf/common/pure/peak.h"
 #include "bpf/common/sweep.bpf.h"
 #include "bpf/tuners/ip_frag_logic.h"
@@ -20,6 +21,7 @@ const volatile __u64 cfg_held_ns = 60 * SECOND_NS;
 struct reassembly {
 	struct frag_watch watch;
 	struct learning_step step;
+	struct patience patience;
 	struct peak need;
 	__u64 dropped; /* ever */
 	__u64 dropped_seen;
@@ -111,6 +113,7 @@ static __always_inline bool raise(struct reassembly *r)
 	request->evidence[3] = look.of.pending;
 	request_send(request, RING_QUIET);
 	r->step = step;
+	patience_note_raised(&r->patience, look.of.now_ns);
 	return true;
 }
 
@@ -118,6 +121,13 @@ static __always_inline bool raise(struct reassembly *r)
 static __always_inline __u64 halved(void)
 {
 	return shrink_by_shift(look.of.high, 1, look.baseline);
+}
+
+/* It was lowered although it may be needed. */
+static __always_inline void hold_raises(struct reassembly *r)
+{
+	patience_note_lowered(&r->patience, look.of.now_ns);
+	r->held_until_ns = look.of.now_ns + patience_ns(&r->patience, cfg_held_ns);
 }
 
 static __always_inline void lower_hopeless(struct reassembly *r)
@@ -135,7 +145,7 @@ static __always_inline void lower_hopeless(struct reassembly *r)
 	request->evidence[3] = look.baseline;
 	request_send(request, RING_QUIET);
 	r->lowered_ns = look.of.now_ns;
-	r->held_until_ns = look.of.now_ns + cfg_held_ns;
+	hold_raises(r);
 }
 
 static __always_inline void lower_overdrawn(struct reassembly *r)
@@ -147,7 +157,7 @@ static __always_inline void lower_overdrawn(struct reassembly *r)
 	request->evidence[0] = look.given;
 	request->evidence[1] = look.available;
 	request_send(request, RING_QUIET);
-	r->held_until_ns = look.of.now_ns + cfg_held_ns;
+	hold_raises(r);
 }
 
 /* One step towards where we found it. */
@@ -159,7 +169,7 @@ static __always_inline void lower_unneeded(struct reassembly *r)
 	struct learning_step step = r->step;
 	struct request *request;
 
-	if (now - r->needed_ns < cfg_unneeded_ns ||
+	if (now - r->needed_ns < patience_ns(&r->patience, cfg_unneeded_ns) ||
 	    !learning_worth_lowering(look.of.high, floor, look.baseline))
 		return;
 	learning_step_move(&step, now, -1, cfg_learning_horizon_ns);
@@ -172,6 +182,7 @@ static __always_inline void lower_unneeded(struct reassembly *r)
 	request->evidence[2] = look.baseline;
 	request_send(request, RING_QUIET);
 	r->step = step;
+	patience_note_lowered(&r->patience, now);
 }
 
 static __always_inline void lower(struct reassembly *r)

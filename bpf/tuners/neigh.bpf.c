@@ -63,7 +63,8 @@ int BPF_PROG(create__tp_btf, struct neigh_table *table, struct net_device *devic
 	 * taken arguments of tracepoints for never NULL, and left such a
 	 * comparison out. */
 	if (!tuner_confined)
-		see_entry(table, !bpf_probe_read_kernel(&word, sizeof(word), entry));
+		see_entry(table, device,
+			  !bpf_probe_read_kernel(&word, sizeof(word), entry));
 	return 0;
 }
 

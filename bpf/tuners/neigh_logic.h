@@ -110,9 +110,9 @@ PURE void neigh_scale(__u64 thresh3, const __s64 *least, __s64 *out)
 	}
 }
 
-/* How far gc_thresh3 may come down: twice what there was lately, but not below
- * what was found. */
+/* How far gc_thresh3 may come down: twice what there was lately and a quarter more,
+ * so that it is not near (neigh_is_near()) at once, but not below what was found. */
 PURE __u64 neigh_floor(__u64 need, __u64 baseline3)
 {
-	return max_u64(sat_mul(need, 2), baseline3);
+	return max_u64(sat_add(sat_mul(need, 2), need / 2), baseline3);
 }

@@ -161,7 +161,8 @@ static __always_inline void look_at_device(const struct state_key *key, struct l
 		ask_if_there(key, l, published, now);
 		return;
 	}
-	if (lost ? now < l->held_until_ns : now - l->needed_ns < cfg_unneeded_ns)
+	if (lost ? now < l->held_until_ns :
+		   now - l->needed_ns < patience_ns(&l->patience, cfg_unneeded_ns))
 		return;
 	if (!touch(key, &l->demand))
 		return;
@@ -188,6 +189,7 @@ static __always_inline void raise_queue(const struct state_key *key, struct lear
 	request->evidence[2] = ceiling;
 	request_send(request, RING_QUIET);
 	learning_step_move(&l->step, now, 1, cfg_learning_horizon_ns);
+	patience_note_raised(&l->patience, now);
 }
 
 static __always_inline void lower_queue(const struct state_key *key, struct learned *l, __u64 now)
@@ -209,4 +211,5 @@ static __always_inline void lower_queue(const struct state_key *key, struct lear
 	}
 	request->evidence[0] = (now - l->needed_ns) / SECOND_NS;
 	request_send(request, RING_QUIET);
+	patience_note_lowered(&l->patience, now);
 }

@@ -7,6 +7,7 @@
  */
 #include "bpf/common/propose.bpf.h"
 #include "bpf/common/pure/learning.h"
+#include "bpf/common/pure/patience.h"
 #include "bpf/common/pure/peak.h"
 #include "bpf/common/sweep.bpf.h"
 #include "bpf/tuners/neigh_logic.h"
@@ -38,6 +39,7 @@ struct queue_news {
 
 struct learned {
 	struct learning_step step;
+	struct patience patience;
 	struct peak need;
 	__u64 needed_ns; /* when the upper half was last needed */
 	__u64 held_until_ns;

@@ -14,10 +14,12 @@ enum neigh_family { NEIGH_IPV4, NEIGH_IPV6, NEIGH_FAMILIES };
 struct {
 	__u64 kernel; /* a struct neigh_table, which is never freed; 0: not known */
 	struct neigh_arrivals arrivals;
+	__u32 netns_inode; /* where the last one was wanted; 0: not known */
 } tables[NEIGH_FAMILIES];
 
 /* An entry was added to a table, or could not be. */
-static __always_inline void see_entry(const struct neigh_table *table, bool added)
+static __always_inline void see_entry(const struct neigh_table *table,
+				      const struct net_device *device, bool added)
 {
 	__u32 family = table->family == AF_INET ? NEIGH_IPV4 : NEIGH_IPV6;
 
@@ -25,6 +27,7 @@ static __always_inline void see_entry(const struct neigh_table *table, bool adde
 		return; /* DECnet, before 6.1 */
 	count(added ? COUNT_ENTRIES : COUNT_FULL);
 	neigh_arrive(&tables[family].arrivals, bpf_ktime_get_ns());
+	tables[family].netns_inode = device->nd_net.net->ns.inum;
 	if (neigh_is_near(table->gc_entries.counter, table->gc_thresh3))
 		wake_pulse();
 }
@@ -53,7 +56,8 @@ static __always_inline void judge_table(const struct state_key *key, struct lear
 		l->needed_ns = now;
 	pulse.kept += raised;
 	pulse.near += near;
-	if (near ? now < l->held_until_ns : !raised || now - l->needed_ns < cfg_unneeded_ns)
+	if (near ? now < l->held_until_ns :
+		   !raised || now - l->needed_ns < patience_ns(&l->patience, cfg_unneeded_ns))
 		return;
 	if (!touch(key, &l->demand))
 		return;
@@ -103,6 +107,7 @@ static __always_inline void look_at_tables(void)
 
 static __always_inline void raise_table(const struct state_key *key, struct learned *l, __u64 now)
 {
+	__u32 family = key->row == TUNABLE_TABLE_IPV4 ? NEIGH_IPV4 : NEIGH_IPV6;
 	__u64 ceiling = neigh_ceiling(sample_value(SAMPLE_MEM_TOTAL),
 				      sample_value(SAMPLE_MEM_AVAILABLE));
 	const struct neigh_demand *demand = &l->demand;
@@ -118,8 +123,10 @@ static __always_inline void raise_table(const struct state_key *key, struct lear
 	request->evidence[0] = demand->entries;
 	request->evidence[1] = demand->per_window * SECOND_NS / NEIGH_WINDOW_NS;
 	request->evidence[2] = ceiling;
+	request->evidence[3] = tables[family].netns_inode;
 	request_send(request, RING_QUIET);
 	learning_step_move(&l->step, now, 1, cfg_learning_horizon_ns);
+	patience_note_raised(&l->patience, now);
 }
 
 /* One step towards where we found it. */
@@ -145,4 +152,5 @@ static __always_inline void lower_table(const struct state_key *key, struct lear
 	request->evidence[1] = need;
 	request->evidence[2] = l->demand.entries;
 	request_send(request, RING_QUIET);
+	patience_note_lowered(&l->patience, now);
 }

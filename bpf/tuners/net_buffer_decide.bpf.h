@@ -271,6 +271,7 @@ __noinline int settle(__u32 row)
 	request->evidence[0] = (look.now_ns - k->hurt_ns) / NET_SECOND_NS;
 	request->evidence[1] = baseline;
 	request_send(request, RING_QUIET);
-	k->moved_ns = k->lowered_ns = look.now_ns;
+	k->moved_ns = look.now_ns;
+	patience_note_lowered(&k->patience, look.now_ns);
 	return 0;
 }

@@ -5,7 +5,7 @@
  * What one CPU has received, dropped and broken off, and what it does besides;
  * and when a tunable is raised for it, judged, and brought down again.
  */
-#include "bpf/common/pure/limits.h"
+#include "bpf/common/pure/patience.h"
 
 enum {
 	/* /proc/stat counts in USER_HZ: 100 a second on all architectures that
@@ -34,7 +34,6 @@ enum {
 	BACKLOG_DELAY_US = 20000,
 	/* After so many raises there is something to judge: a factor of 8. */
 	RAISES_TO_JUDGE = 3,
-	COMEBACKS_MOST = 7, /* 10 minutes become 21 hours */
 };
 
 #define NET_SECOND_NS 1000000000ULL
@@ -44,8 +43,6 @@ enum {
 #define QUIET_NS (600 * NET_SECOND_NS)
 /* Between two steps down. */
 #define STEP_DOWN_NS (30 * NET_SECOND_NS)
-/* A need that comes back so long after a step down is a new one. */
-#define FORGET_NS (86400 * NET_SECOND_NS)
 
 /* ---- one CPU ------------------------------------------------------------- */
 
@@ -183,21 +180,19 @@ PURE __u64 backlog_ceiling(const struct cpu_window *w, __u64 available_bytes, __
 struct knob {
 	__u64 hurt_ns;	     /* when it was last too small */
 	__u64 moved_ns;	     /* either way */
-	__u64 lowered_ns;
 	__u64 held_until_ns; /* no raise before */
 	/* The series of raises under way. */
 	__u64 from;
 	__u64 before_ppm; /* of a million packets were concerned before it */
 	__u32 raises;
-	__u32 comebacks; /* needs that came back after a step down */
 	__u32 sequence;
-	__u32 reserved;
+	struct patience patience;
 };
 
 /* How long nothing must have hurt, and a raise that did harm is not tried. */
 PURE __u64 knob_quiet_ns(const struct knob *k)
 {
-	return QUIET_NS << min_u64(k->comebacks, COMEBACKS_MOST);
+	return patience_ns(&k->patience, QUIET_NS);
 }
 
 /* The raised value: by what is known to have been missing, but by a quarter at
@@ -217,11 +212,7 @@ PURE void knob_note_raise(struct knob *k, __u64 now, __u64 value, __u64 ppm)
 	if (!k->raises) {
 		k->from = value;
 		k->before_ppm = ppm;
-		if (k->lowered_ns && now - k->lowered_ns < FORGET_NS)
-			k->comebacks = min_u64(sat_add(k->comebacks, 1), COMEBACKS_MOST);
-		else if (k->lowered_ns)
-			k->comebacks = 0;
-		k->lowered_ns = 0;
+		patience_note_raised(&k->patience, now);
 	}
 	k->raises++;
 	k->moved_ns = k->hurt_ns = now;
@@ -243,7 +234,8 @@ PURE void knob_note_harm(struct knob *k, __u64 now)
 {
 	k->raises = 0;
 	k->held_until_ns = now + knob_quiet_ns(k);
-	k->moved_ns = k->lowered_ns = now;
+	k->moved_ns = now;
+	patience_note_lowered(&k->patience, now);
 }
 
 /* True once for a series that has ended what it was for. */

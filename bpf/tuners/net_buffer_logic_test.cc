@@ -230,9 +230,9 @@ TEST(KnobTest, NeedThatComesBackDoublesTheTimeUntilTheNextStepDown) {
     knob_note_raise(&k, now, 2000, 5);  // more is needed, without a step down
     EXPECT_EQ(knob_quiet_ns(&k), quiet);
     k.raises = 0;
-    k.lowered_ns = now;
+    patience_note_lowered(&k.patience, now);
   }
-  knob_note_raise(&k, now + FORGET_NS, 1000, 5);
+  knob_note_raise(&k, now + PATIENCE_FORGETS_NS, 1000, 5);
   EXPECT_EQ(knob_quiet_ns(&k), QUIET_NS) << "a new one";
 }
 

@@ -133,6 +133,7 @@ static __always_inline bool raise_limit(const struct visited *v, struct routes *
 	request->evidence[2] = ceiling;
 	request_send(request, RING_QUIET);
 	learning_step_move(&routes->room.step, look->now_ns, 1, cfg_learning_horizon_ns);
+	patience_note_raised(&routes->room.patience, look->now_ns);
 	return true;
 }
 
@@ -162,6 +163,7 @@ static __always_inline void lower_limit(const struct visited *v, struct routes *
 	if (!request)
 		return;
 	routes->room.step = step;
+	patience_note_lowered(&routes->room.patience, v->look.now_ns);
 	send_lowered(v, routes, request, baseline);
 }
 

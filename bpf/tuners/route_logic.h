@@ -7,6 +7,7 @@
  * them for the limit: copies made for single hosts and CPUs.
  */
 #include "bpf/common/pure/learning.h"
+#include "bpf/common/pure/patience.h"
 #include "bpf/common/pure/peak.h"
 
 /* Four of the looks that come while routes are many. */
@@ -37,6 +38,7 @@ struct route_look {
 /* What is remembered of a namespace whose routes were many. All zero: nothing. */
 struct route_room {
 	struct learning_step step;
+	struct patience patience;
 	struct peak need;
 	__u64 needed_ns; /* when the upper half was last needed */
 	__u64 entries;	 /* at the last look ... */
@@ -107,7 +109,8 @@ PURE __u64 route_thresh(__u64 max_size, __u64 baseline)
 
 /*
  * A lowered max_size, one step towards what it was before we came, when the
- * upper half has not been needed for unneeded_ns. 0: not now. `step` is what
+ * upper half has not been needed for unneeded_ns, or longer if it came back. 0: not
+ * now. `step` is what
  * route_room.step becomes if the change is asked for.
  */
 PURE __u64 route_lowered(const struct route_room *room, const struct route_look *look,
@@ -117,7 +120,7 @@ PURE __u64 route_lowered(const struct route_room *room, const struct route_look 
 	__u64 floor = max_u64(peak_now(&room->need, look->now_ns, half_life_ns), baseline);
 
 	*step = room->step;
-	if (sat_sub(look->now_ns, room->needed_ns) < unneeded_ns ||
+	if (sat_sub(look->now_ns, room->needed_ns) < patience_ns(&room->patience, unneeded_ns) ||
 	    !learning_worth_lowering(look->max_size, floor, baseline))
 		return 0;
 	learning_step_move(step, look->now_ns, -1, horizon_ns);

@@ -8,6 +8,7 @@
  */
 #include "bpf/common/propose.bpf.h"
 #include "bpf/common/pure/learning.h"
+#include "bpf/common/pure/patience.h"
 #include "bpf/common/pure/peak.h"
 #include "bpf/common/sweep.bpf.h"
 #include "bpf/tuners/tcp_listen_logic.h"
@@ -48,6 +49,7 @@ volatile __u32 news;
 /* What was learned about one tunable in one namespace. */
 struct listening {
 	struct learning_step step;
+	struct patience patience;
 	struct peak need;
 	__u64 needed_ns; /* when the upper half was last needed */
 	__u64 held_until_ns;
@@ -153,6 +155,7 @@ __noinline int decide(__u32 index)
 	request->evidence[3] = demand->numbers[2];
 	request_send(request, RING_QUIET);
 	learning_step_move(&l->step, now, 1, cfg_learning_horizon_ns);
+	patience_note_raised(&l->patience, now);
 	return 0;
 }
 
@@ -171,11 +174,12 @@ static __always_inline void come_down(const struct state_key *key_in_map, struct
 			bpf_map_delete_elem(&backlogs, &key);
 		return;
 	}
-	if (now - l->needed_ns < cfg_unneeded_ns || is_yielded(key.netns, key.row))
+	if (now - l->needed_ns < patience_ns(&l->patience, cfg_unneeded_ns) ||
+	    is_yielded(key.netns, key.row))
 		return;
 	need = peak_now(&l->need, now, cfg_need_half_life_ns);
 	floor = max_u64(need, published->baseline[0]);
-	if (floor >= (__u64)published->last[0])
+	if (!learning_worth_lowering(published->last[0], floor, published->baseline[0]))
 		return;
 	step = l->step;
 	learning_step_move(&step, now, -1, cfg_learning_horizon_ns);
@@ -189,4 +193,5 @@ static __always_inline void come_down(const struct state_key *key_in_map, struct
 	request->evidence[2] = published->baseline[0];
 	request_send(request, RING_QUIET);
 	l->step = step;
+	patience_note_lowered(&l->patience, now);
 }

@@ -283,7 +283,7 @@ static __always_inline void note_burst(struct burst *burst, __u64 value, __u64 n
 	demand->number[0] = burst->port;
 	demand->number[1] = burst->size;
 	demand->number[2] = burst->over_lost;
-	demand->number[3] = burst->over_ns / 1000000;
+	demand->number[3] = burst->netns_inode;
 }
 
 /* A global function: the verifier checks it once, for any index. */

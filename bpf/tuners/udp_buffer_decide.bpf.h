@@ -65,9 +65,15 @@ static __always_inline bool raise_size(const struct state_key *key, struct sizin
 		count_held(sizing, now, target ? COUNT_HELD_YIELDED : COUNT_HELD_CEILING);
 		return false;
 	}
+	if (size_was_squeezed(sizing->squeezed_ns, now,
+			      patience_ns(&sizing->patience, cfg_held_every_ns))) {
+		count_held(sizing, now, COUNT_HELD_CEILING);
+		return false;
+	}
 	request = propose_size(key, sizing, demand->scenario, value, target);
 	if (!request)
 		return true;
+	patience_note_raised(&sizing->patience, now);
 	__builtin_memcpy(request->evidence, demand->number, sizeof(request->evidence));
 	__builtin_memcpy(request->comm, demand->comm, sizeof(request->comm));
 	request_send(request, RING_QUIET);
@@ -99,9 +105,11 @@ static __always_inline void lower_size(const struct state_key *key, struct sizin
 		request->evidence[1] = ceiling;
 		request->evidence[2] = baseline;
 		request_send(request, RING_QUIET);
+		sizing->squeezed_ns = now;
+		patience_note_lowered(&sizing->patience, now);
 		return;
 	}
-	if (now - sizing->needed_ns < cfg_unneeded_ns ||
+	if (now - sizing->needed_ns < patience_ns(&sizing->patience, cfg_unneeded_ns) ||
 	    now - sizing->moved_ns < cfg_lower_every_ns)
 		return;
 	need = peak_now(&sizing->need, now, cfg_need_half_life_ns);
@@ -118,6 +126,7 @@ static __always_inline void lower_size(const struct state_key *key, struct sizin
 	request->evidence[2] = baseline;
 	request_send(request, RING_QUIET);
 	sizing->step = step;
+	patience_note_lowered(&sizing->patience, now);
 }
 
 /* ---- udp_mem -------------------------------------------------------------- */

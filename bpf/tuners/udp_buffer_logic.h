@@ -71,8 +71,7 @@ struct burst {
 	__u64 first_ns; /* the burst under way */
 	__u64 last_ns;
 	__u64 lost;	  /* datagrams; 0: there is none */
-	__u64 over_lost;  /* likewise of the last short one that is over ... */
-	__u64 over_ns;	  /* ... and how long it was */
+	__u64 over_lost;  /* likewise of the last short one that is over */
 	__u32 netns_inode;
 	__u32 port;
 	__u32 size;	/* of the socket's receive buffer, as stored */
@@ -85,7 +84,7 @@ enum burst_state {
 	BURST_NONE,
 	BURST_UNDER_WAY,
 	BURST_LONG,
-	BURST_OVER, /* over_lost and over_ns say more, until they are cleared */
+	BURST_OVER, /* over_lost says more, until it is cleared */
 };
 
 PURE int burst_is_long(const struct burst *burst)
@@ -95,10 +94,8 @@ PURE int burst_is_long(const struct burst *burst)
 
 PURE void burst_end(struct burst *burst)
 {
-	if (burst->lost >= BURST_LEAST && !burst_is_long(burst)) {
+	if (burst->lost >= BURST_LEAST && !burst_is_long(burst))
 		burst->over_lost = burst->lost;
-		burst->over_ns = sat_sub(burst->last_ns, burst->first_ns);
-	}
 	burst->lost = 0;
 }
 
@@ -191,4 +188,10 @@ PURE __u64 squeezed_size(__u64 value, __u64 baseline, __u64 ceiling)
 	__u64 target = max_u64(ceiling, baseline);
 
 	return ceiling && value / 2 > ceiling && target < value ? target : 0;
+}
+
+/* Memory has lowered it a moment ago (0: never), and may be short again in the next. */
+PURE int size_was_squeezed(__u64 squeezed_ns, __u64 now_ns, __u64 hold_ns)
+{
+	return squeezed_ns && sat_sub(now_ns, squeezed_ns) < hold_ns;
 }

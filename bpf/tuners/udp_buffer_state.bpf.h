@@ -7,11 +7,13 @@
  */
 #include "bpf/common/pure/learning.h"
 #include "bpf/common/pure/memory.h"
+#include "bpf/common/pure/patience.h"
 #include "bpf/common/pure/peak.h"
 #include "bpf/common/sweep.bpf.h"
 #include "bpf/tuners/udp_buffer_logic.h"
 
-/* Between two steps down, and between two counts of a raise that is held. */
+/* Between two steps down; between two counts of a raise that is held, and before
+ * one that follows a want of memory. */
 const volatile __u64 cfg_lower_every_ns = 30 * SECOND_NS;
 const volatile __u64 cfg_held_every_ns = 60 * SECOND_NS;
 /* After a change of udp_mem: until it shows what came of it. */
@@ -69,10 +71,12 @@ struct size_demand {
 
 struct sizing {
 	struct learning_step step;
+	struct patience patience;
 	struct peak need;
 	__u64 needed_ns; /* when the upper half was last needed */
 	__u64 held_ns;	 /* when a raise was last counted as held */
 	__u64 moved_ns;
+	__u64 squeezed_ns; /* when memory has last lowered it; 0: never */
 	__u32 sequence;
 	__u32 reserved;
 	struct size_demand demand;

@@ -52,7 +52,22 @@ Status CheckPrivate(const std::string& directory) {
   return Error("'" + directory + "' is not a folder that only its owner, this user, may write");
 }
 
+bool IsOfTuner(const std::string& name) { return name.starts_with(TunerName("")); }
+
 }  // namespace
+
+std::string WhyUnusable(const LayoutEntries& entries) {
+  const auto version = entries.find(kVersion);
+  if (version == entries.end() || version->second.fingerprint != STATE_ABI_VERSION)
+    return "it has another layout";
+  std::set<uint32_t> numbers;
+  for (const auto& [name, entry] : entries) {
+    if (!IsOfTuner(name)) continue;
+    if (entry.number >= TUNERS_MAX || !numbers.insert(entry.number).second)
+      return "it is damaged: no tuner can have the number of '" + name + "'";
+  }
+  return "";
+}
 
 Result<Pins> Pins::Open(const std::string& directory) {
   if (auto suited = CheckFileSystem(directory); !suited) return suited.error();
@@ -80,7 +95,7 @@ std::string Pins::Read() {
   UniqueFd map(bpf_obj_get(PathOf(MAP_LAYOUT).c_str()));
   const auto form = map ? FormOf(map.get()) : Result<MapForm>(Error("none"));
   if (!form || *form != kLayoutForm) return "'" + directory_ + "' does not say what is in it";
-  std::map<std::string, layout_entry> entries;
+  LayoutEntries entries;
   layout_key key = {};
   for (const layout_key* last = nullptr; bpf_map_get_next_key(map.get(), last, &key) == 0;
        last = &key) {
@@ -88,7 +103,7 @@ std::string Pins::Read() {
     if (bpf_map_lookup_elem(map.get(), &key, &entry) != 0) continue;
     entries[std::string(key.name, strnlen(key.name, sizeof(key.name)))] = entry;
   }
-  if (entries[kVersion].fingerprint != STATE_ABI_VERSION) return "it has another layout";
+  if (auto why = WhyUnusable(entries); !why.empty()) return why;
   layout_ = std::move(map);
   entries_ = std::move(entries);
   return "";
@@ -166,7 +181,7 @@ Result<uint16_t> Pins::NumberOf(const std::string& tuner, uint64_t rows) {
   const auto known = entries_.find(TunerName(tuner));
   if (known != entries_.end()) {
     const auto number = static_cast<uint16_t>(known->second.number);
-    if (known->second.fingerprint == rows && number < TUNERS_MAX) return number;
+    if (known->second.fingerprint == rows) return number;
     retired_.insert(number);
     entries_.erase(known);
     news_.push_back("what tuner '" + tuner +
@@ -187,7 +202,7 @@ Result<uint16_t> Pins::NumberOf(const std::string& tuner, uint64_t rows) {
 
 bool Pins::IsNumber(uint16_t number) const {
   return std::ranges::any_of(entries_, [&](const auto& entry) {
-    return entry.first.starts_with(TunerName("")) && entry.second.number == number;
+    return IsOfTuner(entry.first) && entry.second.number == number;
   });
 }
 

@@ -10,6 +10,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "bpf/common/state_abi.h"
@@ -19,10 +20,19 @@
 
 namespace bpftune {
 
+// What the map `layout` says, by name.
+using LayoutEntries = std::map<std::string, layout_entry>;
+
+// Why it cannot be used: it is of another version, or tuners have numbers that cannot be. Empty: it
+// can. Pure.
+std::string WhyUnusable(const LayoutEntries& entries);
+
 class Pins {
  public:
   // Keeps nothing; gives numbers all the same.
   Pins() = default;
+  // Likewise, beside those that tuners have by `entries`, which can be used.
+  explicit Pins(LayoutEntries entries) : entries_(std::move(entries)) {}
 
   // Makes the folder if need be. Fails, with what to do, if it is on no BPF file system or somebody
   // else may write in it.
@@ -52,8 +62,8 @@ class Pins {
 
   std::string directory_;  // empty: nothing is kept
   UniqueFd layout_;
-  std::map<std::string, layout_entry> entries_;  // the same as in the map
-  std::set<uint16_t> retired_;                   // numbers that were taken away
+  LayoutEntries entries_;       // the same as in the map
+  std::set<uint16_t> retired_;  // numbers that were taken away
   std::vector<std::string> news_;
 };
 

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "controller/description.h"
+#include "controller/kept/boot_id.h"
 #include "controller/kept/fingerprint.h"
 #include "controller/kept/instance.h"
 
@@ -23,7 +24,6 @@ namespace {
 using Kind = JournalRecord::Kind;
 
 constexpr char kMagic[] = "bpftune-undo-journal-1";
-constexpr char kBootIdFile[] = "/proc/sys/kernel/random/boot_id";
 constexpr char kNewName[] = "undo.journal.new";
 constexpr std::array<std::string_view, 3> kKinds = {"write", "stands", "released"};
 constexpr size_t kChecksumDigits = 16;
@@ -138,15 +138,6 @@ Result<std::string> ReadAll(int fd, const std::string& path) {
     if (length == 0) return out;
     out.append(chunk, static_cast<size_t>(length));
   }
-}
-
-Result<std::string> BootId() {
-  const UniqueFd fd(open(kBootIdFile, O_RDONLY | O_CLOEXEC));
-  if (!fd) return Error::FromErrno(std::string("opening '") + kBootIdFile + "'");
-  auto text = ReadAll(fd.get(), kBootIdFile);
-  if (!text) return text.error();
-  while (!text->empty() && text->back() == '\n') text->pop_back();
-  return *text;
 }
 
 // What is in there is written to the system by rollback, so nobody else may have put it there.

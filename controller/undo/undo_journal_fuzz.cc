@@ -1,27 +1,55 @@
 // SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note
 
-// Any bytes for a journal: nothing that is read from it names a sysctl outside /proc/sys/net, and
-// what was read is the same again when it has been written and read once more.
+// Any bytes for a journal: nothing that is read from it names a sysctl outside /proc/sys/net, what
+// was read is the same again when it has been written and read once more, and going back by it
+// writes what was there first, where our last value stands, and nowhere else.
 
 #include <algorithm>
 #include <cinttypes>
 #include <cstddef>
-#include <cstdint>
 #include <cstdio>
-#include <cstdlib>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "controller/description.h"
+#include "controller/fakes/fake_actuator.h"
+#include "controller/fakes/fake_log.h"
 #include "controller/kept/fingerprint.h"
+#include "controller/undo/rollback.h"
 #include "controller/undo/undo_journal.h"
+#include "testing/fuzz.h"
 
 namespace {
 
 using namespace bpftune;
 
-void Require(bool promise) {
-  if (!promise) std::abort();
+// One place in two holds what we wrote last, the others something else.
+void CheckRollback(const Standings& standings) {
+  constexpr int64_t kTheirs = 123'456'789'012;
+  FakeActuator actuator;
+  bool ours = false;
+  for (const auto& [place, standing] : standings) {
+    Values now = standing.last;
+    if (ours = !ours; !ours) now.number[0] = kTheirs;
+    actuator.files[place] = now;
+  }
+  const auto before = actuator.files;
+  FakeLog log;
+  (void)Rollback(standings,
+                 {.actuator = &actuator,
+                  .log = &log,
+                  .name_of = [](NetnsId id) { return std::to_string(id.value); },
+                  .restore = [&](const SysctlPlace& place, uint64_t inode, const Values&,
+                                 const Values& back) { return actuator.Write(place, inode, back); },
+                  .home = NetnsId{1},
+                  .all_netns = [] { return std::vector<NetnsEntry>(); },
+                  .newborn = [](const std::string&) { return std::optional<Values>(); }});
+  for (const auto& [place, written] : actuator.tried) {
+    const Standing& standing = standings.at(place);
+    Require(standing.IsOurs(before.at(place)) && written == standing.baseline);
+  }
 }
 
 void Check(std::string_view text) {
@@ -33,6 +61,7 @@ void Check(std::string_view text) {
     Require(standing.last.count >= 1 && standing.last.count <= TUNER_MAX_VALUES);
     Require(standing.IsOurs(standing.last));
   }
+  CheckRollback(parsed.standings);
   if (parsed.boot_id.empty()) return;
   const ParsedJournal again =
       ParseJournal(JournalHeader(parsed.boot_id, parsed.ids) + JournalLines(parsed.standings));

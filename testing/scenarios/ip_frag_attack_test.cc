@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <fstream>
+#include <iterator>
 #include <string>
 
 #include "testing/netns_harness/expect.h"
@@ -30,6 +32,13 @@ class FragmentAttack : public ::testing::TestWithParam<Family> {
 int64_t ThresholdOf(const Host& host, Family family) {
   const auto text = host.GetSysctl(FragThreshold(family));
   return text ? std::stoll(*text) : -1;
+}
+
+std::string MachineThreshold(Family family) {
+  std::string path = "/proc/sys/" + FragThreshold(family);
+  std::ranges::replace(path, '.', '/');
+  std::ifstream in(path);
+  return {std::istreambuf_iterator<char>(in), {}};
 }
 
 TEST_P(FragmentAttack, RaisesNothingWhereNothingIsCompleted) {
@@ -82,6 +91,45 @@ TEST_P(FragmentAttack, TakesBackWhatAnHonestPastHasEarned) {
                                  5s));
   EXPECT_TRUE(daemon.WaitForLine(
       "^[0-9]+ datagrams wait for fragments that do not arrive .* take [0-9]+ bytes", 5s));
+}
+
+// What an attacker can drive up is the attacked namespace's, not the neighbour's, not the
+// machine's.
+TEST_P(FragmentAttack, ReachesItsCeilingWhileAnotherNamespaceKeepsItsService) {
+  ASSERT_OK_AND_ASSIGN(Host attacker, Host::Create("attacker"));
+  ASSERT_OK_AND_ASSIGN(Host target, Host::Create("target"));
+  ASSERT_OK_AND_ASSIGN(Host bystander, Host::Create("bystander"));
+  ASSERT_OK_AND_ASSIGN(VethPair cable, VethPair::Create(attacker, target));
+  ASSERT_OK_AND_ASSIGN(VethPair other, VethPair::Create(attacker, bystander));
+  for (const Host& host : {target, bystander}) {
+    ASSERT_OK(LimitFragments(host, GetParam(), kThreshold));
+  }
+  ASSERT_OK(SetReassemblyTimeout(target, GetParam(), 3));
+  ASSERT_OK_AND_ASSIGN(FragmentSource source, FragmentSource::Create(cable.a, cable.b, GetParam()));
+  ASSERT_OK_AND_ASSIGN(FragmentSource honest, FragmentSource::Create(other.a, other.b, GetParam()));
+  for (int i = 0; i < 2000; ++i) ASSERT_OK(source.SendInterleaved(1, 2));
+  const std::string machine = MachineThreshold(GetParam());
+  ASSERT_OK_AND_ASSIGN(Daemon daemon, StartDaemon({&target, &bystander}));
+
+  int64_t highest = 0;
+  int served = 0;
+  EXPECT_TRUE(EventuallyTrue(
+      [&] {
+        EXPECT_OK(source.SendOrphans(kOrphans));
+        EXPECT_OK(honest.SendInterleaved(1, 2));
+        ++served;
+        highest = std::max(highest, ThresholdOf(target, GetParam()));
+        return highest > kThreshold && ThresholdOf(target, GetParam()) == kThreshold;
+      },
+      60s));
+
+  EXPECT_LE(highest, 16 * kThreshold);
+  ASSERT_OK_AND_ASSIGN(const ReassemblyCounts counts, ReassembliesOf(bystander, GetParam()));
+  EXPECT_EQ(counts.completed, served);
+  EXPECT_EQ(ThresholdOf(bystander, GetParam()), kThreshold);
+  EXPECT_EQ(MachineThreshold(GetParam()), machine);
+  EXPECT_GE(daemon.CountLines(OccurredIn(target, FragThreshold(GetParam()))), 2U);
+  EXPECT_EQ(daemon.CountLines(OccurredIn(bystander, FragThreshold(GetParam()))), 0U);
 }
 
 INSTANTIATE_TEST_SUITE_P(Families, FragmentAttack, ::testing::Values(Family::kIpv4, Family::kIpv6),

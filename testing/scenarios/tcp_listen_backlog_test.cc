@@ -86,5 +86,18 @@ TEST_F(ListenBacklog, OfTheAdministratorStandsWhateverIsAskedFor) {
   EXPECT_EQ(CountChanges(daemon(), kSomaxconn), 1U);
 }
 
+// His first write there, in a namespace that is older than the daemon, before anything else.
+TEST_F(ListenBacklog, OfTheAdministratorStandsWhereNothingHasHappenedYet) {
+  ASSERT_OK_AND_ASSIGN(AdministratorWrite write, Administrate(host(), kSomaxconn, "500"));
+  ASSERT_EQ(write.error, 0);
+
+  ASSERT_OK_AND_ASSIGN(Listener cut, Listen(1000));
+  EXPECT_TRUE(WaitForSummary(daemon(), "'tcp_listen': .* because the value is yours", kPatience));
+
+  ASSERT_OK_AND_ASSIGN(std::string stands, host().GetSysctl(kSomaxconn));
+  EXPECT_EQ(stands, "500");
+  EXPECT_EQ(CountChanges(daemon(), kSomaxconn), 0U);
+}
+
 }  // namespace
 }  // namespace bpftune::testing

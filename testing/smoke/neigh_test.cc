@@ -18,6 +18,7 @@
 #include "testing/scenarios/bulk_case.h"
 #include "testing/scenarios/client_case.h"
 #include "testing/scenarios/neigh_case.h"
+#include "testing/scenarios/write_watch.h"
 
 namespace bpftune::testing {
 namespace {
@@ -160,11 +161,14 @@ TEST_P(NeighTest, ThresholdThatWasSetByIpNtableIsFoundAndStands) {
 
 TEST_P(NeighTest, DryRunSaysWhatItWouldDo) {
   ASSERT_OK_AND_ASSIGN(Neighbourhood many, Neighbourhood::Create(family(), 0));
+  ASSERT_OK_AND_ASSIGN(WriteWatch watch, WriteWatch::Create());
   ASSERT_OK_AND_ASSIGN(Daemon daemon, StartDaemon({}, {"--dry-run"}));
   ASSERT_OK(many.SendToEach(kBurst, kPause));
   EXPECT_TRUE(daemon.WaitForLine("would change " + Tunable(family()), kPatience));
   EXPECT_TRUE(AreDefault());
   ASSERT_OK(daemon.Stop(kPatience));
+  ASSERT_OK_AND_ASSIGN(const auto opened, watch.ClosedBy(daemon.pid()));
+  EXPECT_EQ(opened, std::vector<std::string>());
 }
 
 TEST_P(NeighTest, GoesBackOnRollback) {

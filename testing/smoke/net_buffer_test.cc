@@ -31,6 +31,7 @@
 #include "testing/privilege.h"
 #include "testing/scenarios/administrator.h"
 #include "testing/scenarios/bulk_case.h"
+#include "testing/scenarios/write_watch.h"
 
 namespace bpftune::testing {
 namespace {
@@ -259,12 +260,15 @@ TEST_F(NetBufferTest, WhatTheAdministratorWritesStays) {
 
 TEST_F(NetBufferTest, DryRunSaysWhatItWouldDo) {
   Set(kMaxBacklog, 16);
+  ASSERT_OK_AND_ASSIGN(WriteWatch watch, WriteWatch::Create());
   ASSERT_OK_AND_ASSIGN(Daemon daemon, StartDaemon({}, {"--dry-run"}));
   EXPECT_TRUE(bursts_->SendUntil([&] {
     return daemon.CountLines(".* would change net.core.netdev_max_backlog.* -> \\(32\\)") > 0;
   }));
   EXPECT_EQ(Get(kMaxBacklog), 16);
   ASSERT_OK(daemon.Stop());
+  ASSERT_OK_AND_ASSIGN(const auto opened, watch.ClosedBy(daemon.pid()));
+  EXPECT_EQ(opened, std::vector<std::string>());
 }
 
 TEST_F(NetBufferTest, ValueGoesBackWithTheDaemonWhereThatIsAskedFor) {

@@ -70,8 +70,9 @@ TEST_F(UdpBufferLossTest, OfABurstAtTheDefaultSizeStopsForNewSockets) {
 
   EXPECT_TRUE(daemon.WaitForLine(kRaised + std::string(kRmemDefault) + "\\(default\\)", kPatience));
   EXPECT_TRUE(
-      daemon.WaitForLine("has a receive buffer of 212992 bytes, the default, and lost "
-                         "[0-9]+ datagrams of a burst .* at its next socket",
+      daemon.WaitForLine("in the network namespace net:\\[" + std::to_string(host().inode()) +
+                             "\\] has a receive buffer of 212992 bytes, the default, and lost "
+                             "[0-9]+ datagrams of a burst\\. .* at its next socket",
                          kPatience));
   EXPECT_LE(std::stoi(MachineSysctl(kRmemDefault)), 2 * std::stoi(kFound));
   EXPECT_EQ(MachineSysctl(kRmemMax), kFound);

@@ -24,6 +24,7 @@
 #include "testing/scenarios/administrator.h"
 #include "testing/scenarios/bulk_case.h"
 #include "testing/scenarios/datagram_case.h"
+#include "testing/scenarios/write_watch.h"
 
 namespace bpftune::testing {
 namespace {
@@ -186,10 +187,14 @@ TEST_F(UdpBufferRequestTest, LeavesTheAdministratorsValueAlone) {
 }
 
 TEST_F(UdpBufferRequestTest, IsSaidButNotGrantedInADryRun) {
+  ASSERT_OK_AND_ASSIGN(WriteWatch watch, WriteWatch::Create());
   ASSERT_OK_AND_ASSIGN(Daemon daemon, StartDaemon({}, {"--dry-run"}));
   const UniqueFd cut = Asks(SO_RCVBUF, kAsked);
   EXPECT_TRUE(daemon.WaitForLine("would change net.core.rmem_max.* -> \\(2000000\\)", kPatience));
   EXPECT_EQ(MachineSysctl(kRmemMax), std::to_string(kFound));
+  ASSERT_OK(daemon.Stop(kPatience));
+  ASSERT_OK_AND_ASSIGN(const auto opened, watch.ClosedBy(daemon.pid()));
+  EXPECT_EQ(opened, std::vector<std::string>());
 }
 
 TEST_F(UdpBufferRequestTest, MaximumGoesBackAtTheEndWhereSoAsked) {

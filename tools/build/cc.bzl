@@ -22,7 +22,7 @@ def cc_fuzz_test(name, srcs, deps = [], corpus = [], **kwargs):
         srcs = srcs,
         testonly = True,
         alwayslink = True,
-        deps = deps,
+        deps = deps + ["//testing:fuzz"],
     )
     cc_test(
         name = name,

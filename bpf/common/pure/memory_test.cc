@@ -56,6 +56,19 @@ TEST(MemoryScaleTest, KeepsTheProportions) {
   EXPECT_EQ(2 * kHigh, wanted[2]);
 }
 
+// Limits that somebody has set close to each other, of which nearly all is taken: each number
+// grows, none is derived from what is free, so none can end at 0.
+TEST(MemoryScaleTest, LimitsCloseToEachOtherKeepTheirOrderAndNoneFalls) {
+  memory m = {.used = 49'900, .available = 450'000, .limit = {48'140, 49'140, 50'140}};
+  const uint64_t high = memory_raised_high(&m);
+  ASSERT_GT(high, m.limit[2]);
+  __u64 wanted[3] = {};
+  memory_scale(&m, high, wanted);
+  EXPECT_LT(wanted[0], wanted[1]);
+  EXPECT_LT(wanted[1], wanted[2]);
+  for (int i = 0; i < 3; ++i) EXPECT_GT(wanted[i], m.limit[i]);
+}
+
 TEST(MemoryLoweredHighTest, GoesStepByStepToWhereItWasFound) {
   memory m = Machine(0, 500'000);
   m.limit[2] = 100'000;
