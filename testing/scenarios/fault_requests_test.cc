@@ -16,7 +16,7 @@
 #include "testing/objects/asker.h"
 #include "testing/objects/tuner_folder.h"
 #include "testing/privilege.h"
-#include "testing/scenarios/bulk_case.h"
+#include "testing/scenarios/ask_case.h"
 
 namespace bpftune::testing {
 namespace {
@@ -25,7 +25,7 @@ using namespace std::chrono_literals;
 
 constexpr int64_t kBefore = 1048576;
 
-class FaultRequestsTest : public ::testing::Test {
+class FaultRequestsTest : public AskCase {
  protected:
   void SetUp() override {
     BPFTUNE_NEEDS_PRIVILEGE();
@@ -40,35 +40,24 @@ class FaultRequestsTest : public ::testing::Test {
 
   // All tuners and 'ask', confined to the two namespaces.
   void StartConfined() {
-    Start({kSysctlObject, kTcpBufferObject, kAskObject},
-          {"-n", host_->netns_path(), "-n", other_->netns_path()});
+    StartAsked({kSysctlObject, kTcpBufferObject, kAskObject},
+               {"-n", host_->netns_path(), "-n", other_->netns_path()});
   }
   // Everywhere; but of the tuners only 'ask', which does nothing of its own accord.
-  void StartEverywhere() { Start({kSysctlObject, kAskObject}, {}); }
-
-  void Start(const std::vector<std::string>& objects, const std::vector<std::string>& scope) {
-    auto folder = TunerFolder::Create(objects);
-    ASSERT_OK(folder);
-    folder_.emplace(std::move(*folder));
-    std::vector<std::string> arguments = {"-s", "-l", folder_->path()};
-    arguments.insert(arguments.end(), scope.begin(), scope.end());
-    auto daemon = Daemon::Start(kDaemonPath, Apart(arguments));
-    ASSERT_OK(daemon);
-    daemon_.emplace(std::move(*daemon));
-    ASSERT_TRUE(daemon_->WaitForLine("per-netns policy", 30s));
-    auto asker = Asker::Of(daemon_->pid());
-    ASSERT_OK(asker);
-    asker_.emplace(std::move(*asker));
-  }
+  void StartEverywhere() { StartAsked({kSysctlObject, kAskObject}, {}); }
 
   void TearDown() override {
+    ExpectThatItGoesOn();
+    AskCase::TearDown();
+  }
+  void ExpectThatItGoesOn() {
     if (!asker_) return;
-    EXPECT_EQ(Value(*other_), kBefore);
+    EXPECT_EQ(ValueAt(*other_), kBefore);
     EXPECT_EQ(MachinesValue(), machine_);
     if (HasFailure()) return;
-    // It goes on: a proper request is carried out.
+    // A proper request is carried out.
     Send(Wish(*other_, kBefore + 1));
-    EXPECT_TRUE(EventuallyTrue([&] { return Value(*other_) == kBefore + 1; }, 5s));
+    EXPECT_TRUE(EventuallyTrue([&] { return ValueAt(*other_) == kBefore + 1; }, 5s));
     EXPECT_TRUE(daemon_->WaitForLine(
         "Due to a test change net.ipv4.tcp_limit_output_bytes\\(bytes\\) from \\(1048576\\) -> "
         "\\(1048577\\)",
@@ -79,13 +68,9 @@ class FaultRequestsTest : public ::testing::Test {
     auto bytes = ReadObject("/proc/sys/net/ipv4/tcp_limit_output_bytes");
     return bytes ? *bytes : bytes.error().message();
   }
-  static int64_t Value(const Host& host) {
-    auto text = host.GetSysctl(kAskOutputName);
-    return text ? std::stoll(*text) : -1;
-  }
 
   request Wish(const Host& host, int64_t wanted) {
-    return asker_->Set(host, kAskOutput, {Value(host)}, {wanted});
+    return asker_->Set(host, kAskOutput, {ValueAt(host)}, {wanted});
   }
   void Send(const request& record) { ASSERT_OK(asker_->Ask(record)); }
   // ... and waits for the answer.
@@ -94,12 +79,9 @@ class FaultRequestsTest : public ::testing::Test {
     EXPECT_TRUE(EventuallyTrue([&] { return asker_->IsAnswered(record); }, 5s));
   }
 
-  std::optional<TunerFolder> folder_;
   std::optional<Host> host_;
   std::optional<Host> other_;
   std::string machine_;
-  std::optional<Daemon> daemon_;
-  std::optional<Asker> asker_;
 };
 
 TEST_F(FaultRequestsTest, AValueOutsideItsBoundsIsRefusedAndExplainedOnce) {
@@ -107,7 +89,7 @@ TEST_F(FaultRequestsTest, AValueOutsideItsBoundsIsRefusedAndExplainedOnce) {
   const int64_t outside[] = {65535, 65535, 16777217, 0, -1, INT64_MIN, INT64_MAX};
   for (const int64_t wanted : outside) {
     Ask(Wish(*host_, wanted));
-    EXPECT_EQ(Value(*host_), kBefore) << wanted;
+    EXPECT_EQ(ValueAt(*host_), kBefore) << wanted;
   }
 
   EXPECT_TRUE(
@@ -134,7 +116,7 @@ TEST_F(FaultRequestsTest, ATunableOrScenarioThatIsNotDescribedIsIgnored) {
   record.scenario = 65535;
   Ask(record);
 
-  EXPECT_EQ(Value(*host_), kBefore);
+  EXPECT_EQ(ValueAt(*host_), kBefore);
   EXPECT_EQ(daemon_->CountLines("has not described"), 1U);
 }
 
@@ -146,7 +128,7 @@ TEST_F(FaultRequestsTest, ANamespaceThatDoesNotExistIsSaidToBeGone) {
   Ask(record);
 
   EXPECT_TRUE(daemon_->WaitForLine("is not changed: the namespace is gone", 5s));
-  EXPECT_EQ(Value(*host_), kBefore);
+  EXPECT_EQ(ValueAt(*host_), kBefore);
 }
 
 TEST_F(FaultRequestsTest, ARequestWithoutANamespaceIsNotForTheMachine) {
@@ -156,7 +138,7 @@ TEST_F(FaultRequestsTest, ARequestWithoutANamespaceIsNotForTheMachine) {
   Ask(record);
 
   EXPECT_TRUE(daemon_->WaitForLine("the request names no namespace", 5s));
-  EXPECT_EQ(Value(*host_), kBefore);
+  EXPECT_EQ(ValueAt(*host_), kBefore);
 }
 
 TEST_F(FaultRequestsTest, ANamespaceThatGoesBetweenRequestAndWriteIsSaidToBeGone) {
@@ -178,7 +160,7 @@ TEST_F(FaultRequestsTest, ANamespaceThatGoesBetweenRequestAndWriteIsSaidToBeGone
 TEST_F(FaultRequestsTest, ANamespaceThatGoesAfterItWasTunedTakesNothingElseWithIt) {
   ASSERT_NO_FATAL_FAILURE(StartConfined());
   Ask(Wish(*host_, kBefore + 5));
-  ASSERT_TRUE(EventuallyTrue([&] { return Value(*host_) == kBefore + 5; }, 5s));
+  ASSERT_TRUE(EventuallyTrue([&] { return ValueAt(*host_) == kBefore + 5; }, 5s));
   const request first = Wish(*host_, kBefore + 6);
   daemon_->Signal(SIGSTOP);
   Send(first);
@@ -210,8 +192,8 @@ TEST_F(FaultRequestsTest, ANamespaceThatTheDaemonWasToldToKeepOutOfIsNotTouched)
                            "the namespaces given with --netns; refused",
                            5s));
   EXPECT_EQ(daemon_->CountLines("asked for a change in .*'outside'"), 1U);
-  EXPECT_EQ(Value(outside), kBefore);
-  EXPECT_EQ(Value(*host_), kBefore);
+  EXPECT_EQ(ValueAt(outside), kBefore);
+  EXPECT_EQ(ValueAt(*host_), kBefore);
 }
 
 TEST_F(FaultRequestsTest, AStaleRequestIsNotCarriedOut) {
@@ -222,7 +204,7 @@ TEST_F(FaultRequestsTest, AStaleRequestIsNotCarriedOut) {
   Send(record);
 
   EXPECT_TRUE(daemon_->WaitForLine("the request was older than a second", 5s));
-  EXPECT_EQ(Value(*host_), kBefore);
+  EXPECT_EQ(ValueAt(*host_), kBefore);
 }
 
 TEST_F(FaultRequestsTest, AFloodThatFillsTheRingIsCountedAndForgotten) {

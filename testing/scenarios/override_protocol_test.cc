@@ -24,7 +24,7 @@
 #include "testing/objects/tuner_folder.h"
 #include "testing/privilege.h"
 #include "testing/scenarios/administrator.h"
-#include "testing/scenarios/bulk_case.h"
+#include "testing/scenarios/ask_case.h"
 
 namespace bpftune::testing {
 namespace {
@@ -33,30 +33,17 @@ using namespace std::chrono_literals;
 
 constexpr char kSysctlProgram[] = "/usr/sbin/sysctl";  // of procps
 
-class OverrideProtocolTest : public ::testing::Test {
+class OverrideProtocolTest : public AskCase {
  protected:
   void SetUp() override {
     BPFTUNE_NEEDS_PRIVILEGE();
     auto host = Host::Create("reloaded");
     ASSERT_OK(host);
     host_.emplace(std::move(*host));
-    auto folder = TunerFolder::Create({kSysctlObject, kTcpBufferObject, kAskObject});
-    ASSERT_OK(folder);
-    folder_.emplace(std::move(*folder));
-    auto daemon =
-        Daemon::Start(kDaemonPath, Apart({"-s", "-l", folder_->path(), "-n", host_->netns_path()}));
-    ASSERT_OK(daemon);
-    daemon_.emplace(std::move(*daemon));
-    ASSERT_TRUE(daemon_->WaitForLine("per-netns policy", 30s));
-    auto asker = Asker::Of(daemon_->pid());
-    ASSERT_OK(asker);
-    asker_.emplace(std::move(*asker));
+    StartAsked({kSysctlObject, kTcpBufferObject, kAskObject}, {"-n", host_->netns_path()});
   }
 
-  int64_t Value() const {
-    auto text = host_->GetSysctl(kAskOutputName);
-    return text ? std::stoll(*text) : -1;
-  }
+  int64_t Value() const { return ValueAt(*host_); }
   request Wish(int64_t wanted) { return asker_->Set(*host_, kAskOutput, {Value()}, {wanted}); }
   void WaitFor(const request& record) const {
     EXPECT_TRUE(EventuallyTrue([&] { return asker_->IsAnswered(record); }, 5s));
@@ -71,9 +58,6 @@ class OverrideProtocolTest : public ::testing::Test {
   std::optional<owner> Owner() const { return asker_->Owner(*host_, kAskOutput); }
 
   std::optional<Host> host_;
-  std::optional<TunerFolder> folder_;
-  std::optional<Daemon> daemon_;
-  std::optional<Asker> asker_;
 };
 
 TEST_F(OverrideProtocolTest, AFileOfManySysctlsIsObeyedAndToldInOneLine) {

@@ -21,7 +21,7 @@
 #include "testing/objects/tuner_folder.h"
 #include "testing/privilege.h"
 #include "testing/scenarios/administrator.h"
-#include "testing/scenarios/bulk_case.h"
+#include "testing/scenarios/ask_case.h"
 
 namespace bpftune::testing {
 namespace {
@@ -40,7 +40,7 @@ request Nonsense() {
   return record;
 }
 
-class RequestsManyTest : public ::testing::Test {
+class RequestsManyTest : public AskCase {
  protected:
   void SetUp() override {
     BPFTUNE_NEEDS_PRIVILEGE();
@@ -48,24 +48,11 @@ class RequestsManyTest : public ::testing::Test {
     ASSERT_OK(host);
     host_.emplace(std::move(*host));
     ASSERT_OK(host_->SetSysctl(kAskOutputName, std::to_string(kFirst)));
-    auto folder = TunerFolder::Create({kSysctlObject, kAskObject});
-    ASSERT_OK(folder);
-    folder_.emplace(std::move(*folder));
-    auto daemon =
-        Daemon::Start(kDaemonPath, Apart({"-s", "-l", folder_->path(), "-n", host_->netns_path(),
-                                          "--changes-per-minute", "1000000"}));
-    ASSERT_OK(daemon);
-    daemon_.emplace(std::move(*daemon));
-    ASSERT_TRUE(daemon_->WaitForLine("per-netns policy", 30s));
-    auto asker = Asker::Of(daemon_->pid());
-    ASSERT_OK(asker);
-    asker_.emplace(std::move(*asker));
+    StartAsked({kSysctlObject, kAskObject},
+               {"-n", host_->netns_path(), "--changes-per-minute", "1000000"});
   }
 
-  int64_t Value() const {
-    auto text = host_->GetSysctl(kAskOutputName);
-    return text ? std::stoll(*text) : -1;
-  }
+  int64_t Value() const { return ValueAt(*host_); }
   // What the daemon has of its own, not counting files.
   int64_t MemoryKib() const {
     const auto kib = ProcNumber(daemon_->pid(), "status", "RssAnon:");
@@ -99,9 +86,6 @@ class RequestsManyTest : public ::testing::Test {
   }
 
   std::optional<Host> host_;
-  std::optional<TunerFolder> folder_;
-  std::optional<Daemon> daemon_;
-  std::optional<Asker> asker_;
   std::mutex asking_;  // there is room for one wish
 };
 

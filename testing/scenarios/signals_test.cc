@@ -15,7 +15,7 @@
 #include "testing/objects/tuner_folder.h"
 #include "testing/privilege.h"
 #include "testing/scenarios/administrator.h"
-#include "testing/scenarios/bulk_case.h"
+#include "testing/scenarios/ask_case.h"
 
 namespace bpftune::testing {
 namespace {
@@ -24,7 +24,7 @@ using namespace std::chrono_literals;
 
 constexpr int64_t kBefore = 1048576;
 
-class SignalsTest : public ::testing::Test {
+class SignalsTest : public AskCase {
  protected:
   void SetUp() override {
     BPFTUNE_NEEDS_PRIVILEGE();
@@ -32,23 +32,11 @@ class SignalsTest : public ::testing::Test {
     ASSERT_OK(host);
     host_.emplace(std::move(*host));
     ASSERT_OK(host_->SetSysctl(kAskOutputName, std::to_string(kBefore)));
-    auto folder = TunerFolder::Create({kSysctlObject, kAskObject});
-    ASSERT_OK(folder);
-    auto daemon =
-        Daemon::Start(kDaemonPath, Apart({"-s", "-l", folder->path(), "-n", host_->netns_path(),
-                                          "--changes-per-minute", "1000000"}));
-    ASSERT_OK(daemon);
-    daemon_.emplace(std::move(*daemon));
-    ASSERT_TRUE(daemon_->WaitForLine("per-netns policy", 30s));
-    auto asker = Asker::Of(daemon_->pid());
-    ASSERT_OK(asker);
-    asker_.emplace(std::move(*asker));
+    StartAsked({kSysctlObject, kAskObject},
+               {"-n", host_->netns_path(), "--changes-per-minute", "1000000"});
   }
 
-  int64_t Value() const {
-    auto text = host_->GetSysctl(kAskOutputName);
-    return text ? std::stoll(*text) : -1;
-  }
+  int64_t Value() const { return ValueAt(*host_); }
   // Stops the daemon for longer than any of its deadlines, as a suspended machine would.
   void StopForASecond() {
     daemon_->Signal(SIGSTOP);
@@ -58,8 +46,6 @@ class SignalsTest : public ::testing::Test {
   }
 
   std::optional<Host> host_;
-  std::optional<Daemon> daemon_;
-  std::optional<Asker> asker_;
 };
 
 class EndingSignalTest : public SignalsTest, public ::testing::WithParamInterface<int> {};
