@@ -4,6 +4,7 @@
 import pathlib
 import subprocess
 import time
+from collections.abc import Iterable
 
 from vm_lib import apt_sources, catalogue
 from vm_lib.failure import fetch_failure
@@ -20,10 +21,14 @@ def _reason(output: str) -> str:
 
 
 class Suite:
-    """One suite of the archive, with an apt state that knows only this suite."""
+    """One suite of the archive, with an apt state that knows only this suite.
 
-    def __init__(self, name: str, state: pathlib.Path):
+    The architecture, by Debian's name, need not be this machine's: nothing is installed.
+    """
+
+    def __init__(self, name: str, architecture: str, state: pathlib.Path):
         self.name = name
+        self._architecture = architecture
         self._state = state
         self._stamp = state / "updated"
 
@@ -37,8 +42,8 @@ class Suite:
             "Dir::Etc::sourceparts": self._state / "sources",
             "Dir::Etc::preferences": "/dev/null",
             "Dir::Etc::preferencesparts": "/dev/null",
-            "APT::Architecture": "amd64",
-            "APT::Architectures": "amd64",
+            "APT::Architecture": self._architecture,
+            "APT::Architectures": self._architecture,
             "APT::Sandbox::User": "root",  # _apt may not write below a home folder
             "Acquire::Languages": "none",
             "Acquire::Check-Valid-Until": "false",  # an old release stays a fair test; it is signed
@@ -70,7 +75,7 @@ class Suite:
         (self._state / "status").touch()
         (self._state / "sources" / "vm.sources").write_text(
             f"Types: deb\nURIs: {mirror.uri_of(self.name)}\nSuites: {self.name}\n"
-            f"Components: main\nArchitectures: amd64\nSigned-By: {KEYRING}\n"
+            f"Components: main\nArchitectures: {self._architecture}\nSigned-By: {KEYRING}\n"
         )
         # Without --error-on a mirror that is down is only a warning, and apt-get succeeds.
         update = self._apt_get("--error-on=any", "update", cwd=self._state)
@@ -87,12 +92,11 @@ class Suite:
             packages += catalogue.parse_index(index)
         return packages
 
-    def download(self, candidate: catalogue.Candidate, folder: pathlib.Path) -> None:
-        """Fetches all packages of a kernel into the folder.
+    def download(self, packages: Iterable[str], folder: pathlib.Path) -> None:
+        """Fetches packages, each NAME or NAME=VERSION, into the folder.
 
-        Fails also for a kernel that the index lists: the mirror's pool may no longer have the file.
+        Fails also for a package that the index lists: the mirror's pool may no longer have the file.
         """
-        names = [f"{name}={candidate.version}" for name in candidate.packages]
-        download = self._apt_get("download", *names, cwd=folder)
+        download = self._apt_get("download", *packages, cwd=folder)
         if download.returncode:
             raise fetch_failure(_reason(download.stdout))

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 
 from vm_lib import version
+from vm_lib.architecture import AMD64, ARM64, Architecture
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,10 +20,12 @@ class Series:
     name: str
     suites: tuple[str, ...]
     pattern: str
+    architecture: Architecture = AMD64
 
 
 # Debian's "cloud" kernels: a third of the size of the generic ones, and all that we need.
 _CLOUD = r"-cloud-amd64"
+_CLOUD_ARM64 = r"-cloud-arm64"
 
 SERIES = {
     series.name: series
@@ -32,6 +35,15 @@ SERIES = {
         Series("6.12", ("trixie-security", "trixie"), r"6\.12\.\d+\+deb13[\d.]*" + _CLOUD),
         Series("6.18", ("trixie-backports",), r"6\.18\.\d+\+deb13[\d.]*" + _CLOUD),
         Series("newest", ("trixie-backports",), r"[\d.]+\+deb13[\d.]*" + _CLOUD),
+        Series(
+            "arm64-5.10", ("bullseye-security", "bullseye"), r"5\.10\.0-\d+" + _CLOUD_ARM64, ARM64
+        ),
+        Series(
+            "arm64-6.1", ("bookworm-security", "bookworm"), r"6\.1\.0-\d+" + _CLOUD_ARM64, ARM64
+        ),
+        Series(
+            "arm64-newest", ("trixie-backports",), r"[\d.]+\+deb13[\d.]*" + _CLOUD_ARM64, ARM64
+        ),
     )
 }
 

@@ -3,7 +3,7 @@
 
 import unittest
 
-from vm_lib import catalogue
+from vm_lib import architecture, catalogue
 from vm_lib.catalogue import Package, Series
 
 _SERIES = Series("test", ("suite",), r"[\d.]+\+deb13-cloud-amd64")
@@ -66,6 +66,9 @@ class SeriesTest(unittest.TestCase):
             "6.12.117+deb13-cloud-amd64": ["6.12", "newest"],
             "6.18.15+deb13-cloud-amd64": ["6.18", "newest"],
             "7.3.4+deb13.1-cloud-amd64": ["newest"],
+            "5.10.0-32-cloud-arm64": ["arm64-5.10"],
+            "7.3.4+deb13-cloud-arm64": ["arm64-newest"],
+            "7.3.4+deb13-cloud-arm64-16k": [],
             "7.3.4+deb13-rt-amd64": [],
             "6.1.0-56-cloud-amd64-unsigned": [],
         }
@@ -75,6 +78,14 @@ class SeriesTest(unittest.TestCase):
                 all_series = catalogue.SERIES.values()
                 matching = [s.name for s in all_series if catalogue.candidates(s, index)]
                 self.assertEqual(matching, names)
+
+    def test_a_release_tells_the_architecture_of_its_series(self) -> None:
+        for release in ("6.1.0-56-cloud-amd64", "6.1.0-56-cloud-arm64"):
+            index = [Package("linux-image-" + release, "1")]
+            all_series = catalogue.SERIES.values()
+            (series,) = (s for s in all_series if catalogue.candidates(s, index))
+            self.assertIs(architecture.of_release(release), series.architecture)
+        self.assertIs(architecture.of_release("6.18.5+deb13-cloud-arm64-16k"), architecture.ARM64)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ import os
 import pathlib
 import re
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from vm_lib.cpio import CpioWriter
 from vm_lib.failure import misuse
@@ -26,19 +26,25 @@ def merged(path: str) -> str:
     return "/".join(parts)
 
 
-def _libraries(program: pathlib.Path) -> list[str]:
-    """Absolute paths of the shared libraries, dynamic linker included; a static one has none."""
+def own_libraries(program: pathlib.Path) -> dict[str, pathlib.Path]:
+    """Where a guest expects the shared libraries, the dynamic linker among them, and where each is.
+
+    That is the same place: the guest is like this machine. A static program has none.
+    """
     ldd = subprocess.run(["ldd", program], capture_output=True, text=True, check=False)
     missing = re.findall(r"^\s*(\S+) => not found", ldd.stdout, re.MULTILINE)
     if missing:
         raise misuse(f"'{program}' needs {', '.join(missing)}, which this machine does not have")
-    return re.findall(r"(/\S+) \(0x", ldd.stdout)
+    return {path: pathlib.Path(path) for path in re.findall(r"(/\S+) \(0x", ldd.stdout)}
 
 
 class Initramfs:
     """The archive under construction."""
 
-    def __init__(self) -> None:
+    def __init__(
+        self, libraries: Callable[[pathlib.Path], dict[str, pathlib.Path]] = own_libraries
+    ) -> None:
+        self._libraries = libraries
         self._cpio = CpioWriter()
         for folder in _FOLDERS:
             self._cpio.folder(folder)
@@ -90,10 +96,10 @@ class Initramfs:
         data = source.read_bytes()
         self._cpio.file(destination, data, executable=os.access(source, os.X_OK))
         if data.startswith(_ELF) and os.access(source, os.X_OK):
-            for library in _libraries(source):
-                path = merged(library)
+            for name, library in self._libraries(source).items():
+                path = merged(name)
                 if path not in self._cpio:
-                    self._cpio.file(path, pathlib.Path(library).read_bytes(), executable=True)
+                    self._cpio.file(path, library.read_bytes(), executable=True)
 
     def finish(self) -> bytes:
         return self._cpio.finish()

@@ -10,7 +10,8 @@ import subprocess
 import sys
 import tempfile
 
-from vm_lib import catalogue, host_tools, modules, qemu, verdict
+from vm_lib import catalogue, foreign, host_tools, modules, qemu, verdict
+from vm_lib.architecture import AMD64
 from vm_lib.failure import Code, Failure, misuse
 from vm_lib.initramfs import Initramfs
 from vm_lib.store import Kernel, Store, note
@@ -57,7 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     add("kernel", nargs="?", metavar="KERNEL", help="which kernel, see below")
     add("--add", action="append", default=[], metavar="SRC[:DST]",
         help="put a file or folder into the guest, at the same path unless DST is given;"
-        " programs bring their shared libraries")
+        " programs, which must be of the guest's architecture, bring their shared libraries")
     add("--mod", action="append", default=[], metavar="M,M...",
         help="load these modules first, with those they need")
     add("--mem", default="1G", help="the guest's memory (default %(default)s)")
@@ -93,15 +94,26 @@ def shell_line(command: list[str]) -> str:
 
 def _list(store: Store) -> int:
     for series in catalogue.SERIES.values():
-        print(f"{series.name:<8} newest in {' or else '.join(series.suites)}")
+        print(f"{series.name:<12} newest in {' or else '.join(series.suites)}")
     for kernel in store.cached():
-        print(f"cached   {kernel}")
+        print(f"{'cached':<12} {kernel}")
     return 0
 
 
-def _pack(kernel: Kernel, options: argparse.Namespace, command: list[str]) -> bytes:
-    image = Initramfs()
-    image.add_base(host_tools.path_of("busybox"), host_tools.path_of("dash"))
+def _with_base(kernel: Kernel, store: Store, refresh: bool) -> Initramfs:
+    """A file system with a shell: ours, or for another architecture one that is fetched."""
+    if kernel.architecture is AMD64:
+        image = Initramfs()
+        image.add_base(host_tools.path_of("busybox"), host_tools.path_of("dash"))
+        return image
+    folders = foreign.unpacked(store, kernel.architecture, foreign.BASE, refresh)
+    image = Initramfs(foreign.Libraries(kernel.architecture, folders.values()).of)
+    image.add_base(folders["busybox-static"] / "bin/busybox", folders["dash"] / "bin/dash")
+    return image
+
+
+def _pack(kernel: Kernel, store: Store, options: argparse.Namespace, command: list[str]) -> bytes:
+    image = _with_base(kernel, store, options.refresh)
     for addition in options.add:
         source, _, destination = addition.partition(":")
         path = pathlib.Path(source)
@@ -139,12 +151,13 @@ def _keep_out(archive: pathlib.Path, out: pathlib.Path) -> None:
     subprocess.run(["tar", "-xzf", archive, "-C", out, "--touch", "--no-same-owner"], check=True)
 
 
-def _run(kernel: Kernel, options: argparse.Namespace, command: list[str]) -> int:
+def _run(kernel: Kernel, store: Store, options: argparse.Namespace, command: list[str]) -> int:
     console = _console_path(options, kernel)
     # The image has to be somewhere QEMU can read it; it is gone when the run is over.
     with tempfile.TemporaryDirectory(prefix="bpftune-vm-") as work_name:
         work = pathlib.Path(work_name)
         machine = qemu.Machine(
+            architecture=kernel.architecture,
             vmlinux=kernel.vmlinux,
             initramfs=work / "initramfs",
             console=console,
@@ -154,7 +167,7 @@ def _run(kernel: Kernel, options: argparse.Namespace, command: list[str]) -> int
             extra_arguments=options.cmdline,
             virtual_time=options.virtual_time,
         )
-        machine.initramfs.write_bytes(_pack(kernel, options, command))
+        machine.initramfs.write_bytes(_pack(kernel, store, options, command))
         ending = qemu.run(machine, options.time_limit, _pass_on)
         if not machine.events.exists():  # it is made before the first instruction
             raise misuse(f"QEMU does not start: {ending.errors}")
@@ -191,8 +204,9 @@ def main(arguments: list[str]) -> int:
         if options.time_limit <= 0:
             raise misuse(f"--time-limit must be positive, not {options.time_limit:g}")
         store.check_name(options.kernel)
-        host_tools.check()
-        return _run(store.find(options.kernel, options.refresh), options, command)
+        host_tools.check(store.architecture_of(options.kernel))
+        kernel = store.find(options.kernel, options.refresh)
+        return _run(kernel, store, options, command)
     except Failure as failure:
         note(f"{failure.code.name.lower().replace('_', ' ')}: {failure}")
         return failure.code

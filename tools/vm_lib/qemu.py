@@ -11,9 +11,10 @@ import subprocess
 import time
 from collections.abc import Callable
 
-PROGRAM = "qemu-system-x86_64"
+from vm_lib.architecture import Architecture
+
 # panic=-1 with -no-reboot ends QEMU at once when the kernel dies, instead of at the time limit.
-_KERNEL_ARGUMENTS = "console=ttyS0 panic=-1 oops=panic loglevel=6 random.trust_cpu=on net.ifnames=0"
+_KERNEL_ARGUMENTS = "panic=-1 oops=panic loglevel=6 random.trust_cpu=on net.ifnames=0"
 _PR_SET_PDEATHSIG = 1
 
 
@@ -21,6 +22,7 @@ _PR_SET_PDEATHSIG = 1
 class Machine:
     """All that distinguishes one machine from another."""
 
+    architecture: Architecture
     vmlinux: pathlib.Path
     initramfs: pathlib.Path
     console: pathlib.Path
@@ -45,17 +47,21 @@ def command_line(machine: Machine) -> list[str]:
 
     Never KVM: where this runs in a virtual machine itself, Debian's kernels do not boot under it.
     """
-    command = [PROGRAM, "-M", "q35", "-cpu", "max", "-smp", "1", "-m", machine.memory]
+    board = machine.architecture
+    command = [board.qemu, *board.board, "-smp", "1", "-m", machine.memory]
     command += ["-accel", "tcg,thread=single,tb-size=256", "-nodefaults", "-no-user-config"]
     command += ["-display", "none", "-nic", "none", "-no-reboot"]
     command += ["-kernel", str(machine.vmlinux), "-initrd", str(machine.initramfs)]
-    command += ["-append", f"{_KERNEL_ARGUMENTS} {machine.extra_arguments}".strip()]
+    arguments = f"console={board.console} {_KERNEL_ARGUMENTS} {machine.extra_arguments}".strip()
+    command += ["-append", arguments]
     if machine.virtual_time:
         # The guest's clock counts instructions and skips idle time: no dependence on our load.
         command += ["-icount", "shift=3,sleep=off"]
     command += ["-chardev", "stdio,id=output,signal=off"]
-    command += ["-serial", f"file:{machine.console}", "-serial", "chardev:output"]
-    command += ["-serial", f"file:{machine.events}", "-serial", f"file:{machine.out_archive}"]
+    for name in ("console", "events", "out_archive"):
+        command += ["-chardev", f"file,id={name},path={getattr(machine, name)}"]
+    ports = ("console", "output", "events", "out_archive")
+    command += [word.format(*ports) for word in board.ports]
     return command
 
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note
 """The kernels on this machine: fetched once, unpacked, and kept in a folder outside the tree.
 
-    <cache>/apt/<suite>/               apt's private state
+    <cache>/apt/<suite>/               apt's private state, of another architecture <suite>-arm64
     <cache>/kernels/<release>/         kernel.json, vmlinux, config, modules.builtin, modules/
     <cache>/series/<name>              the release a name stood for when it was last looked up
 """
@@ -21,7 +21,8 @@ import tempfile
 import time
 from collections.abc import Iterator
 
-from vm_lib import apt, catalogue, vmlinux
+from vm_lib import apt, architecture, catalogue, vmlinux
+from vm_lib.architecture import Architecture
 from vm_lib.failure import Failure, fetch_failure, misuse
 from vm_lib.modules import normal_name
 
@@ -35,6 +36,10 @@ class Kernel:
     folder: pathlib.Path
     release: str
     version: str
+
+    @property
+    def architecture(self) -> Architecture:
+        return architecture.of_release(self.release)
 
     @property
     def vmlinux(self) -> pathlib.Path:
@@ -56,12 +61,12 @@ class Store:
     """Finds a kernel by name or release, and fetches it where needed."""
 
     def __init__(self, cache: pathlib.Path):
-        self._cache = cache
+        self.cache = cache
 
     def cached(self) -> list[Kernel]:
         return [
             Kernel(path.parent, **json.loads(path.read_text()))
-            for path in sorted(self._cache.glob("kernels/*/kernel.json"))
+            for path in sorted(self.cache.glob("kernels/*/kernel.json"))
         ]
 
     def _cached_release(self, release: str) -> Kernel | None:
@@ -75,13 +80,18 @@ class Store:
                 " and the cached releases that --list shows"
             )
 
+    def architecture_of(self, name: str) -> Architecture:
+        """Of a series or a release."""
+        series = catalogue.SERIES.get(name)
+        return series.architecture if series else architecture.of_release(name)
+
     def find(self, name: str, refresh: bool = False) -> Kernel:
         """A series is looked up at the mirror once a day; a release must be in the cache."""
         self.check_name(name)
         if name not in catalogue.SERIES:
             return self._cached_release(name)
         series = catalogue.SERIES[name]
-        with self._lock(series.name):
+        with self.lock(series.name):
             known = self._last_lookup(series)
             if known and not refresh and self._lookup_age(series) < _LOOKUP_LIFETIME_SECONDS:
                 return known
@@ -94,13 +104,13 @@ class Store:
                 return known
 
     @contextlib.contextmanager
-    def _lock(self, name: str) -> Iterator[None]:
+    def lock(self, name: str) -> Iterator[None]:
         """Two runners that want the same kernel at the same time fetch it once.
 
         All series share one lock, since two of them may share a suite's apt state.
         """
-        self._cache.mkdir(parents=True, exist_ok=True)
-        with open(self._cache / "lock", "w") as lock:
+        self.cache.mkdir(parents=True, exist_ok=True)
+        with open(self.cache / "lock", "w") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -109,7 +119,7 @@ class Store:
             yield
 
     def _lookup_file(self, series: catalogue.Series) -> pathlib.Path:
-        return self._cache / "series" / series.name
+        return self.cache / "series" / series.name
 
     def _lookup_age(self, series: catalogue.Series) -> float:
         return time.time() - self._lookup_file(series).stat().st_mtime
@@ -121,11 +131,15 @@ class Store:
             return None
         return self._cached_release(release)
 
+    def suite(self, name: str, of: Architecture) -> apt.Suite:
+        folder = name if of is architecture.AMD64 else f"{name}-{of.name}"
+        return apt.Suite(name, of.name, self.cache / "apt" / folder)
+
     def _look_up(self, series: catalogue.Series, refresh: bool) -> Kernel:
         """The newest kernel of the series that can really be fetched."""
         problems = []
         for suite_name in series.suites:
-            suite = apt.Suite(suite_name, self._cache / "apt" / suite_name)
+            suite = self.suite(suite_name, series.architecture)
             try:
                 suite.update(even_if_fresh=refresh)
             except Failure as failure:
@@ -152,12 +166,12 @@ class Store:
             if (kernel.release, kernel.version) == (candidate.release, candidate.version):
                 return kernel, ""
         started = time.monotonic()
-        kernels = self._cache / "kernels"
+        kernels = self.cache / "kernels"
         kernels.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=self._cache, prefix="fetch-") as work_name:
+        with tempfile.TemporaryDirectory(dir=self.cache, prefix="fetch-") as work_name:
             work = pathlib.Path(work_name)
             try:
-                suite.download(candidate, work)
+                suite.download([f"{name}={candidate.version}" for name in candidate.packages], work)
                 unpack(sorted(work.glob("*.deb")), work / "kernel")
             except (Failure, ValueError) as problem:
                 note(f"{candidate.release} is listed but cannot be had: {problem}")
