@@ -288,13 +288,18 @@ struct neighbour {
 	struct net_device *dev;
 };
 
-#ifdef __TARGET_ARCH_x86
-struct pt_regs {
+/* Each kernel has the registers of its own machine. */
+struct pt_regs___x86 {
 	unsigned long si;
 	unsigned long orig_ax;
 	unsigned long cs; /* 16 bits and others behind them from 6.9 */
 };
-#endif
+
+struct pt_regs___arm64 {
+	__u64 regs[31];
+	__u64 pstate;
+	int syscallno;
+};
 
 struct task_struct {
 	void *stack;

@@ -33,9 +33,9 @@
  * two looks nothing is seen but the drops; that it was emptied promptly follows
  * from the second between the looks. Handshakes completed are counted for a
  * port, not for a listener. A backlog passed by io_uring, by a 32-bit program
- * or on another architecture than x86-64 is not read; the listener's overflows
- * speak for it then. An application that asks for more than 65535 asks for
- * whatever there is, which alone is no reason to raise.
+ * or on another architecture than x86-64 and arm64 is not read; the listener's
+ * overflows speak for it then. An application that asks for more than 65535
+ * asks for whatever there is, which alone is no reason to raise.
  *
  * How it fails. Without memory for a storage a listener is not seen. Where the
  * visit does not work (before 5.15) neither are those older than the daemon.

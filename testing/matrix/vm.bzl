@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note
 """Tests that run in a virtual machine with a kernel of their own."""
 
+load("//tools/build/arm64:transition.bzl", "arm64_build")
+
 # What the link emulator and the network namespaces of our harness need.
 _MODULES = ["tun", "veth", "sch_netem", "sch_fq", "tcp_bbr"]
 
@@ -32,7 +34,8 @@ def vm_test(
 
     Args:
       name: test name.
-      kernel: as tools/vm has it: 5.10, 6.1, 6.12, 6.18 or newest.
+      kernel: as tools/vm --list has it. Where its name starts with arm64, the test and its files are
+        built for arm64; programs of this machine do not run there.
       test: label of the test binary (a cc_test, or a cc_binary with testonly).
       data: files it needs besides those of its own.
       modules: kernel modules beyond the usual ones.
@@ -48,6 +51,16 @@ def vm_test(
         its time; only what hangs comes near it.
       **kwargs: passed to sh_test.
     """
+    if kernel.startswith("arm64-"):
+        # "manual": only tools/test --matrix has the compiler for it. It asks for the tag.
+        tags = tags + ["arm64", "manual"]
+        arm64_build(
+            name = name + "_files",
+            testonly = True,
+            tags = ["manual"],
+            target = test,
+        )
+        test = ":" + name + "_files"
     native.sh_test(
         name = name,
         srcs = ["//testing/matrix:run_in_vm.sh"],
@@ -85,7 +98,7 @@ def vm_tests(name, kernels, **kwargs):
     """
     for kernel in kernels:
         vm_test(
-            name = name + "_" + kernel.replace(".", "_"),
+            name = name + "_" + kernel.replace(".", "_").replace("-", "_"),
             kernel = kernel,
             **kwargs
         )

@@ -10,9 +10,18 @@ exports_files(glob(["bin/*"]))
 
 LIB = "root/usr/lib/{triple}/"
 
-[cc_import(
+# Built for another architecture, the linker finds them by name among what its toolchain brings; as
+# labels here they would be fetched by every query that walks through this file.
+[cc_library(
     name = name + "_a",
-    static_library = LIB + name + ".a",
+    srcs = select({
+        "@bpftune//tools/build/arm64:cross": [],
+        "//conditions:default": [LIB + name + ".a"],
+    }),
+    linkopts = select({
+        "@bpftune//tools/build/arm64:cross": ["-l:%s.a" % name],
+        "//conditions:default": [],
+    }),
     visibility = ["//visibility:private"],
 ) for name in [
     "libbpf",

@@ -45,9 +45,11 @@ def _compile(ctx, tc, src, hdrs):
     out = ctx.actions.declare_file("_bpf/%s/%s.o" % (ctx.label.name, src.basename[:-len(".c")]))
     args = ctx.actions.args()
     args.add_all(["-target", "bpf", "-g", "-O2"])
-    args.add("-D__TARGET_ARCH_" + tc.target_arch)
     args.add_all(tc.copts)
     args.add_all(ctx.attr.copts)
+
+    # No __TARGET_ARCH_x: objects are the same for every architecture, so the macros of
+    # bpf_tracing.h that depend on one are refused. Registers are read by flavour.
 
     # Nothing of the host's /usr/include, not even clang's own headers: kernel types
     # come from declared headers.

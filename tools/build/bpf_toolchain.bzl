@@ -10,7 +10,6 @@ BpfToolchainInfo = provider(
         "hdrs": "depset of libbpf's headers for BPF programs",
         "include": "-isystem folder of hdrs",
         "readelf": "FilesToRunProvider of llvm-readelf",
-        "target_arch": "value for -D__TARGET_ARCH_<target_arch>",
     },
 )
 
@@ -22,7 +21,6 @@ def _bpf_toolchain_impl(ctx):
         hdrs = depset(ctx.files.hdrs),
         include = ctx.attr.hdrs.label.workspace_root + "/" + ctx.attr.include,
         readelf = ctx.attr.readelf[DefaultInfo].files_to_run,
-        target_arch = ctx.attr.target_arch,
     ))]
 
 _TOOL = {"mandatory": True, "executable": True, "allow_single_file": True, "cfg": "exec"}
@@ -36,6 +34,5 @@ bpf_toolchain = rule(
         "hdrs": attr.label(mandatory = True),
         "include": attr.string(default = "root/usr/include"),
         "readelf": attr.label(**_TOOL),
-        "target_arch": attr.string(mandatory = True, values = ["arm64", "x86"]),
     },
 )

@@ -14,7 +14,7 @@ from vm_lib import catalogue, foreign, host_tools, modules, qemu, verdict
 from vm_lib.architecture import AMD64
 from vm_lib.failure import Code, Failure, misuse
 from vm_lib.initramfs import Initramfs
-from vm_lib.store import Kernel, Store, note
+from vm_lib.store import Kernel, Store, default_cache, note
 
 _KEPT_CONSOLES = 20
 
@@ -73,7 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--console", type=pathlib.Path, metavar="FILE",
         help="where to keep the kernel's messages (default: in the cache)")
     add("--cache", type=pathlib.Path, metavar="DIR",
-        default=os.environ.get("BPFTUNE_VM_CACHE") or pathlib.Path.home() / ".cache/bpftune-vm",
+        default=default_cache(),
         help="where kernels are kept (default $BPFTUNE_VM_CACHE or ~/.cache/bpftune-vm)")
     add("--refresh", action="store_true", help="ask the mirror now, not once a day")
     add("--list", action="store_true", help="show the kernels one can name, and the cached ones")

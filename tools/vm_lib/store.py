@@ -53,6 +53,11 @@ class Kernel:
         return f"{self.release} ({self.version})"
 
 
+def default_cache() -> pathlib.Path:
+    named = os.environ.get("BPFTUNE_VM_CACHE")
+    return pathlib.Path(named) if named else pathlib.Path.home() / ".cache/bpftune-vm"
+
+
 def note(message: str) -> None:
     print(f"vm: {message}", file=sys.stderr, flush=True)
 
