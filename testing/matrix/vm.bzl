@@ -6,6 +6,45 @@ load("//tools/build/arm64:transition.bzl", "arm64_build")
 # What the link emulator and the network namespaces of our harness need.
 _MODULES = ["tun", "veth", "sch_netem", "sch_fq", "tcp_bbr"]
 
+# no-sandbox        QEMU's kernel is in a cache in the home folder
+# requires-network  it is fetched there when it is not
+# external          rerun every time: the kernel is not among the inputs
+# cpu:1             emulation takes a whole CPU
+# requires-vm       to select: bazel test --test_tag_filters=-requires-vm //...
+_VM_TAGS = [
+    "cpu:1",
+    "external",
+    "no-sandbox",
+    "requires-network",
+    "requires-vm",
+]
+
+# On every run of tools/test; the others have it under --matrix only.
+_MATRIX_ONLY = ["matrix"]
+
+# Nor in a build of everything: only tools/test --matrix has the compiler. It names :arm64.
+_ARM64_TAGS = _MATRIX_ONLY + ["manual"]
+
+def _is_arm64(kernel):
+    return kernel.startswith("arm64-")
+
+def _built_for(kernel, targets):
+    """These targets as that kernel's architecture needs them: labels of this package or others."""
+    if not _is_arm64(kernel):
+        return targets
+    labels = []
+    for target in targets:
+        name = "arm64_" + target.lstrip("/:").replace("/", "_").replace(":", "_")
+        if not native.existing_rule(name):
+            arm64_build(
+                name = name,
+                testonly = True,
+                tags = ["manual"],
+                target = target,
+            )
+        labels.append(":" + name)
+    return labels
+
 def vm_test(
         name,
         kernel,
@@ -25,12 +64,7 @@ def vm_test(
     The guest promises privileges: BPFTUNE_REQUIRE_PRIVILEGED=1, a test that cannot run fails.
     A kernel that cannot be fetched, does not boot, or complains is a failure and says so.
 
-    no-sandbox        QEMU's kernel is in a cache in the home folder
-    requires-network  it is fetched there when it is not
-    external          rerun every time: the kernel is not among the inputs
-    cpu:1             emulation takes a whole CPU
-    exclusive         in real time tests have deadlines; not needed in virtual time
-    requires-vm       to select: bazel test --test_tag_filters=-requires-vm //...
+    exclusive: in real time tests have deadlines; not needed in virtual time.
 
     Args:
       name: test name.
@@ -51,16 +85,7 @@ def vm_test(
         its time; only what hangs comes near it.
       **kwargs: passed to sh_test.
     """
-    if kernel.startswith("arm64-"):
-        # "manual": only tools/test --matrix has the compiler for it. It asks for the tag.
-        tags = tags + ["arm64", "manual"]
-        arm64_build(
-            name = name + "_files",
-            testonly = True,
-            tags = ["manual"],
-            target = test,
-        )
-        test = ":" + name + "_files"
+    (test,) = _built_for(kernel, [test])
     native.sh_test(
         name = name,
         srcs = ["//testing/matrix:run_in_vm.sh"],
@@ -77,13 +102,8 @@ def vm_test(
             test,
             "//tools/vm_lib",
         ],
-        tags = tags + ([] if virtual_time else ["exclusive"]) + [
-            "cpu:1",
-            "external",
-            "no-sandbox",
-            "requires-network",
-            "requires-vm",
-        ],
+        tags = tags + ([] if virtual_time else ["exclusive"]) + _VM_TAGS +
+               (_ARM64_TAGS if _is_arm64(kernel) else []),
         timeout = timeout,
         **kwargs
     )
@@ -102,3 +122,68 @@ def vm_tests(name, kernels, **kwargs):
             kernel = kernel,
             **kwargs
         )
+
+def _plan_impl(ctx):
+    plan = ctx.actions.declare_file(ctx.label.name + ".json")
+    ctx.actions.write(plan, ctx.attr.content)
+    return [DefaultInfo(files = depset([plan]), runfiles = ctx.runfiles([plan]))]
+
+_plan = rule(
+    implementation = _plan_impl,
+    attrs = {"content": attr.string(mandatory = True)},
+    doc = "What row_lib reads of a row of rows.bzl.",
+)
+
+def matrix_row(name, row, steps, modules = [], programs = [], vm_options = [], timeout = "eternal"):
+    """row_NAME: one boot of a kernel, every step in it. Each step is a case of the test.
+
+    Args:
+      name: the row's; without row_.
+      row: of ROWS in rows.bzl.
+      steps: STEPS of rows.bzl.
+      modules: kernel modules beyond the usual ones.
+      programs: paths of programs of this machine that the steps run.
+      vm_options: more arguments for tools/vm.
+      timeout: Bazel's.
+    """
+    steps = [step for step in steps if step.name not in row.without]
+    plan = struct(
+        name = "row_" + name,
+        kernel = row.kernel,
+        optional = row.optional,
+        skips = row.skips,
+        memory = "1G",
+        modules = _MODULES + modules,
+        programs = programs,
+        vm_options = vm_options,
+        steps = [struct(
+            name = step.name,
+            command = step.command,
+            tuners = step.tuners,
+            limit = step.limit,
+            is_test = step.is_test,
+        ) for step in steps],
+    )
+    _plan(
+        name = "row_%s_plan" % name,
+        content = json.encode(plan),
+        tags = ["manual"],
+    )
+    native.sh_test(
+        name = "row_" + name,
+        srcs = ["//testing/matrix/row_lib:run_row.sh"],
+        args = ["$(rootpath :row_%s_plan)" % name],
+        data = [
+            ":row_%s_plan" % name,
+            ":expectations",
+            "//testing/matrix/row_lib",
+            "//tools/vm_lib",
+        ] + _built_for(
+            row.kernel,
+            {test: None for test in ["//testing/scenarios:daemon"] +
+                                    [step.test for step in steps if step.test]}.keys(),
+        ),
+        tags = _VM_TAGS + ([] if row.quick else _MATRIX_ONLY) +
+               (_ARM64_TAGS if _is_arm64(row.kernel) else []),
+        timeout = timeout,
+    )

@@ -20,29 +20,42 @@ class Series:
     name: str
     suites: tuple[str, ...]
     pattern: str
+    of_all_suites: bool = False  # the newest that any of them has, instead of the first's
     architecture: Architecture = AMD64
 
 
 # Debian's "cloud" kernels: a third of the size of the generic ones, and all that we need.
 _CLOUD = r"-cloud-amd64"
 _CLOUD_ARM64 = r"-cloud-arm64"
+_REVISION = r"\+deb\d+[\d.]*"  # of kernels since 6.10
+# Stable's backports may be ahead of testing and unstable: they get what was in experimental.
+_NEWEST = ("sid", "forky", "trixie-backports")
+
+
+def _backport(name: str) -> Series:
+    """A series that was stable's newest for a while. Its modules may be gone before the rest is."""
+    return Series(name, ("trixie-backports",), re.escape(name) + r"\.\d+" + _REVISION + _CLOUD)
+
 
 SERIES = {
     series.name: series
     for series in (
         Series("5.10", ("bullseye-security", "bullseye"), r"5\.10\.0-\d+" + _CLOUD),
         Series("6.1", ("bookworm-security", "bookworm"), r"6\.1\.0-\d+" + _CLOUD),
-        Series("6.12", ("trixie-security", "trixie"), r"6\.12\.\d+\+deb13[\d.]*" + _CLOUD),
-        Series("6.18", ("trixie-backports",), r"6\.18\.\d+\+deb13[\d.]*" + _CLOUD),
-        Series("newest", ("trixie-backports",), r"[\d.]+\+deb13[\d.]*" + _CLOUD),
+        Series("6.12", ("trixie-security", "trixie"), r"6\.12\.\d+" + _REVISION + _CLOUD),
+        Series("6.12-rt", ("trixie-security", "trixie"), r"6\.12\.\d+" + _REVISION + "-rt-amd64"),
+        *(_backport(name) for name in ("6.16", "6.17", "6.18", "6.19", "7.0", "7.1", "7.2")),
+        Series("newest", _NEWEST, r"[\d.]+" + _REVISION + _CLOUD, True),
         Series(
-            "arm64-5.10", ("bullseye-security", "bullseye"), r"5\.10\.0-\d+" + _CLOUD_ARM64, ARM64
+            "arm64-5.10", ("bullseye-security", "bullseye"), r"5\.10\.0-\d+" + _CLOUD_ARM64,
+            architecture=ARM64,
         ),
         Series(
-            "arm64-6.1", ("bookworm-security", "bookworm"), r"6\.1\.0-\d+" + _CLOUD_ARM64, ARM64
+            "arm64-6.1", ("bookworm-security", "bookworm"), r"6\.1\.0-\d+" + _CLOUD_ARM64,
+            architecture=ARM64,
         ),
         Series(
-            "arm64-newest", ("trixie-backports",), r"[\d.]+\+deb13[\d.]*" + _CLOUD_ARM64, ARM64
+            "arm64-newest", _NEWEST, r"[\d.]+" + _REVISION + _CLOUD_ARM64, True, ARM64
         ),
     )
 }

@@ -65,6 +65,8 @@ class SeriesTest(unittest.TestCase):
             "6.1.0-56-cloud-amd64": ["6.1"],
             "6.12.117+deb13-cloud-amd64": ["6.12", "newest"],
             "6.18.15+deb13-cloud-amd64": ["6.18", "newest"],
+            "6.12.117+deb13-rt-amd64": ["6.12-rt"],
+            "7.2.13+deb14-cloud-amd64": ["7.2", "newest"],
             "7.3.4+deb13.1-cloud-amd64": ["newest"],
             "5.10.0-32-cloud-arm64": ["arm64-5.10"],
             "7.3.4+deb13-cloud-arm64": ["arm64-newest"],

@@ -94,7 +94,8 @@ def shell_line(command: list[str]) -> str:
 
 def _list(store: Store) -> int:
     for series in catalogue.SERIES.values():
-        print(f"{series.name:<12} newest in {' or else '.join(series.suites)}")
+        between = " and " if series.of_all_suites else " or else "
+        print(f"{series.name:<12} newest in {between.join(series.suites)}")
     for kernel in store.cached():
         print(f"{'cached':<12} {kernel}")
     return 0

@@ -25,7 +25,7 @@ class MisuseTest(unittest.TestCase):
             ("5.10", "uname"): "unrecognized arguments: uname; see tools/vm --help",
             ("--time-limit", "soon", "5.10", "--", "true"): "invalid float value: 'soon'",
             ("--time-limit", "0", "5.10", "--", "true"): "must be positive",
-            ("4.19", "--", "true"): "allowed are 5.10, 6.1, 6.12, 6.18, newest",
+            ("4.19", "--", "true"): "allowed are 5.10, 6.1, 6.12, 6.12-rt, 6.16,",
         }.items():
             with self.subTest(arguments):
                 code, errors = _run(*arguments)

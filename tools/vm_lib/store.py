@@ -21,7 +21,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 
-from vm_lib import apt, architecture, catalogue, vmlinux
+from vm_lib import apt, architecture, catalogue, version, vmlinux
 from vm_lib.architecture import Architecture
 from vm_lib.failure import Failure, fetch_failure, misuse
 from vm_lib.modules import normal_name
@@ -143,6 +143,7 @@ class Store:
     def _look_up(self, series: catalogue.Series, refresh: bool) -> Kernel:
         """The newest kernel of the series that can really be fetched."""
         problems = []
+        found: list[tuple[apt.Suite, catalogue.Candidate]] = []
         for suite_name in series.suites:
             suite = self.suite(suite_name, series.architecture)
             try:
@@ -150,16 +151,35 @@ class Store:
             except Failure as failure:
                 problems.append(str(failure))
                 continue
-            found = catalogue.candidates(series, suite.kernel_packages())
-            if not found:
+            listed = catalogue.candidates(series, suite.kernel_packages())
+            if not listed:
                 problems.append(f"'{suite_name}' lists no release like '{series.pattern}'")
-            for candidate in found:
-                kernel, problem = self._fetch(suite, candidate)
-                if kernel:
-                    self._remember(series, kernel)
-                    return kernel
-                problems.append(f"{candidate.release}: {problem}")
+            found += [(suite, candidate) for candidate in listed]
+            if series.of_all_suites:
+                continue
+            kernel = self._first_fetched(series, found, problems)
+            if kernel:
+                return kernel
+            found.clear()
+        found.sort(key=lambda pair: version.sort_key(pair[1].version), reverse=True)
+        kernel = self._first_fetched(series, found, problems)
+        if kernel:
+            return kernel
         raise fetch_failure(f"kernel '{series.name}' cannot be had: " + "; ".join(problems))
+
+    def _first_fetched(
+        self,
+        series: catalogue.Series,
+        found: list[tuple[apt.Suite, catalogue.Candidate]],
+        problems: list[str],
+    ) -> Kernel | None:
+        for suite, candidate in found:
+            kernel, problem = self._fetch(suite, candidate)
+            if kernel:
+                self._remember(series, kernel)
+                return kernel
+            problems.append(f"{candidate.release}: {problem}")
+        return None
 
     def _remember(self, series: catalogue.Series, kernel: Kernel) -> None:
         path = self._lookup_file(series)

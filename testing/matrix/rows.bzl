@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note
+"""The matrix: which kernels, what must work there, and what runs on each. Written by hand.
+
+A row is a kernel, and one boot of it. Two files belong to each, of the row's name:
+
+  expected/ROW  what `bpftune -S` says there. Written by hand too, never copied from a run that it
+                judges: what is lost or gained there is a fact about that kernel, or a defect.
+                docs/kernel-support.md is made of these files.
+  verified/ROW  how many instructions the verifier looks at; tools/matrix budget ROW stores them.
+"""
+
+_ALL_TUNERS = ["all"]
+_CONGESTION = [
+    "tcp_bbr",
+    "tcp_conn",
+    "tcp_listen",  # its line ends the summary that the tests read
+]
+
+def _test(name, test, tuners, cases = ["*"], limit = 600):
+    """A step: these cases of a test of googletest.
+
+    Args:
+      name: of the step.
+      test: label of the test.
+      tuners: those that its daemons load, beside netns and sysctl. An emulated machine takes half a
+        minute to verify all, at each start.
+      cases: as GTEST_FILTER has them. At least one must run.
+      limit: seconds of the guest's time.
+    """
+    return struct(
+        name = name,
+        test = test,
+        is_test = True,
+        command = ["env", "GTEST_FILTER=" + ":".join(cases), "./" + test[2:].replace(":", "/")],
+        tuners = tuners if tuners == _ALL_TUNERS else tuners + ["netns", "sysctl"],
+        limit = limit,
+    )
+
+def _print(name, command, test = None):
+    """A step whose output is compared with a file of the row."""
+    return struct(
+        name = name,
+        test = test,
+        is_test = False,
+        command = ["sh", "-c", command + " >$TEST_UNDECLARED_OUTPUTS_DIR/printed; status=$?; " +
+                               "cat $TEST_UNDECLARED_OUTPUTS_DIR/printed; exit $status"],
+        tuners = _ALL_TUNERS,
+        limit = 600,
+    )
+
+# What runs in each row, in this order: each tuner in its shortest situation, the promises to the
+# administrator, and what differs most between kernels.
+STEPS = [
+    _test("machine", "//testing/matrix:selftest", []),
+    _print("support", "controller/bpftune -S -l bpf/tuners"),
+    _print(
+        "verifier",
+        "testing/matrix/verified_instructions bpf/tuners </out/support/printed",
+        test = "//testing/matrix:verified_instructions",
+    ),
+    _test(
+        "tcp_buffer",
+        "//testing/scenarios:tcp_buffer_window_limited_test",
+        ["tcp_buffer"],
+        ["*FirstCubicConnection*Receive20ms", "*FirstCubicConnection*Send20ms"],
+    ),
+    _test(
+        "tcp_conn_loss",
+        "//testing/scenarios:tcp_conn_loss_test",
+        _CONGESTION,
+        ["*OnePercent40ms", "*OneBurstSwitchesNothing"],
+    ),
+    _test(
+        "tcp_conn_respect",
+        "//testing/scenarios:tcp_conn_respect_test",
+        _CONGESTION,
+        ["*BeforeConnectingStays", "*OnTheListenerStays"],
+    ),
+    _test("tcp_bbr", "//testing/scenarios:tcp_bbr_test", _CONGESTION, ["Bbr.*"]),
+    _test(
+        "tcp_listen",
+        "//testing/scenarios:tcp_listen_backlog_test",
+        ["tcp_listen"],
+        ["*ThatWasCutIsRaised*", "*OfTheAdministratorStandsWhateverIsAskedFor"],
+    ),
+    _test(
+        "udp_buffer",
+        "//testing/smoke:udp_buffer_request_test",
+        ["udp_buffer"],
+        ["*ThatWasCutIsGrantedTheNextTimeAndSaysSo"],
+    ),
+    _test(
+        "ip_frag",
+        "//testing/scenarios:ip_frag_memory_test",
+        ["ip_frag"],
+        ["*IsRaisedUntilDatagramsAreCompleted*"],
+    ),
+    _test("net_buffer", "//testing/smoke:net_buffer_test", ["net_buffer"], ["*DryRun*"]),
+    _test("neigh", "//testing/smoke:neigh_test", ["neigh"], ["*BurstIsMet*"]),
+    _test(
+        "neigh_queue",
+        "//testing/scenarios:neigh_queue_test",
+        ["neigh"],
+        ["*IsRaisedToWhatWouldHaveHeldAll*", "*DotInItsName*ipv4"],
+    ),
+    _test("route", "//testing/scenarios:route_limit_test", ["route"]),
+    _test("override", "//testing/scenarios:override_protocol_test", ["tcp_buffer"]),
+    _test("undo", "//testing/scenarios:undo_test", ["tcp_buffer"]),
+    _test("dry_run", "//testing/scenarios:dry_run_test", ["tcp_buffer"]),
+    _test("netns_finder", "//netns:netns_finder_test", []),
+    _test(
+        "namespaces",
+        "//testing/scenarios:namespaces_many_test",
+        ["tcp_buffer"],
+        ["*WhatATunerHasLearnedGoesWithTheNamespace"],
+    ),
+    _test("restart", "//testing/scenarios:restart_test", ["tcp_buffer"], ["*TheNextDaemonGoesOn*"]),
+    _test("engine", "//testing/smoke:engine_smoke_test", ["tcp_buffer"], ["*YieldsToTheAdministrator"]),
+]
+
+def _row(kernel, optional = False, quick = False, without = {}, skips = []):
+    """A row of the matrix.
+
+    Args:
+      kernel: as tools/vm has it.
+      optional: it may be skipped where the kernel cannot be fetched, and says so. Without it that
+        is a failure.
+      quick: it is part of what tools/test runs without --matrix.
+      without: steps that do not run here, each with the reason.
+      skips: steps whose test may skip cases.
+    """
+    return struct(
+        kernel = kernel,
+        optional = optional,
+        quick = quick,
+        without = without,
+        skips = skips,
+    )
+
+_NO_BBR_OF_OURS = {"tcp_bbr": "bpftune_bbr is not there, see expected/"}
+
+ROWS = {
+    "5_10": _row("5.10", quick = True, without = _NO_BBR_OF_OURS, skips = ["route"]),
+    "6_1": _row("6.1", without = _NO_BBR_OF_OURS, skips = ["route"]),
+    "6_12": _row("6.12", quick = True, skips = ["route"]),
+    "6_12_rt": _row("6.12-rt", optional = True, skips = ["route"]),
+    "6_16": _row("6.16", optional = True, without = _NO_BBR_OF_OURS, skips = ["route"]),
+    "6_17": _row("6.17", optional = True, without = _NO_BBR_OF_OURS, skips = ["route"]),
+    "6_18": _row("6.18", without = _NO_BBR_OF_OURS, skips = ["route"]),
+    "6_19": _row("6.19", optional = True, without = _NO_BBR_OF_OURS, skips = ["route"]),
+    "7_0": _row("7.0", optional = True, without = _NO_BBR_OF_OURS, skips = ["route"]),
+    "7_1": _row("7.1", optional = True, without = _NO_BBR_OF_OURS, skips = ["route"]),
+    "7_2": _row("7.2", optional = True, without = _NO_BBR_OF_OURS, skips = ["route"]),
+    "newest": _row("newest", quick = True, skips = ["route"]),
+    "arm64_5_10": _row("arm64-5.10", without = _NO_BBR_OF_OURS, skips = ["route"]),
+    "arm64_6_1": _row("arm64-6.1", without = _NO_BBR_OF_OURS, skips = ["route"]),
+    "arm64_newest": _row("arm64-newest", skips = ["route"]),
+}
