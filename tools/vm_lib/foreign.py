@@ -15,6 +15,7 @@ from collections.abc import Iterable
 
 from vm_lib.architecture import Architecture
 from vm_lib.failure import Failure, fetch_failure, misuse
+from vm_lib.initramfs import merged, own_libraries
 from vm_lib.store import Store, note
 
 # What a guest needs besides the caller's programs: a shell, and the libraries of C and C++.
@@ -62,8 +63,30 @@ def unpacked(
     return folders
 
 
+def inside(root: pathlib.Path, name: str) -> pathlib.Path:
+    """A file of an unpacked package, whose links from / mean the package's own files."""
+    path = root / name.lstrip("/")
+    while path.is_symlink():
+        path = root / str(path.parent.relative_to(root) / path.readlink()).lstrip("/")
+    return path
+
+
 def elf_machine(program: bytes) -> int:
     return int.from_bytes(program[18:20], "little")
+
+
+def _names_of(path: pathlib.Path) -> list[str]:
+    """A package may still have a file where it was before all moved to /usr."""
+    name = "/" + merged(str(path))
+    return [name, name.removeprefix("/usr")]
+
+
+def _package_of(path: pathlib.Path) -> str:
+    command = ["dpkg-query", "-S", *_names_of(path)]
+    owner = subprocess.run(command, capture_output=True, text=True, check=False)
+    if not owner.stdout:
+        raise misuse(f"'{path}' comes from no package, so there is none for the guest")
+    return owner.stdout.partition(":")[0]
 
 
 class Libraries:
@@ -71,9 +94,12 @@ class Libraries:
 
     def __init__(self, of: Architecture, roots: Iterable[pathlib.Path]):
         self._of = of
-        self._folders = [
-            root / folder / of.triple for root in roots for folder in ("lib", "usr/lib")
-        ]
+        self._folders: list[pathlib.Path] = []
+        self.look_in(roots)
+
+    def look_in(self, roots: Iterable[pathlib.Path]) -> None:
+        for root in roots:
+            self._folders += [root / folder / self._of.triple for folder in ("lib", "usr/lib")]
 
     def of(self, program: pathlib.Path) -> dict[str, pathlib.Path]:
         """Where a guest expects each, and where it is; a static program needs none."""
@@ -101,3 +127,34 @@ class Libraries:
             if (folder / name).exists():
                 return folder / name
         raise misuse(f"'{program}' needs {name}, which no package unpacked for {self._of.name} has")
+
+
+class Programs:
+    """What a guest of another architecture gets in place of this machine's own."""
+
+    def __init__(self, store: Store, of: Architecture, refresh: bool):
+        self._store, self._of, self._refresh = store, of, refresh
+        folders = self._unpacked(BASE)
+        self.busybox = folders["busybox-static"] / "bin/busybox"
+        self.dash = folders["dash"] / "bin/dash"
+        self.libraries = Libraries(of, folders.values())
+
+    def counterpart(self, path: pathlib.Path) -> pathlib.Path:
+        """Instead of an installed program that of the other's package; anything else as it is."""
+        if not path.is_file():
+            return path
+        data = path.read_bytes()
+        if not data.startswith(b"\x7fELF") or elf_machine(data) == self._of.elf_machine:
+            return path
+        owner = _package_of(path)
+        needed = {_package_of(library) for library in own_libraries(path).values()}
+        folders = self._unpacked({owner, *needed})
+        self.libraries.look_in(folders.values())
+        for name in _names_of(path):
+            found = inside(folders[owner], name)
+            if found.exists():
+                return found
+        raise misuse(f"package '{owner}' has no '{path}' for {self._of.name}")
+
+    def _unpacked(self, names: Iterable[str]) -> dict[str, pathlib.Path]:
+        return unpacked(self._store, self._of, names, self._refresh)

@@ -3,6 +3,7 @@
 
 import dataclasses
 import pathlib
+import tempfile
 import unittest
 
 from vm_lib import foreign
@@ -11,6 +12,19 @@ from vm_lib.failure import Failure
 
 _PROGRAM = pathlib.Path("/bin/dash")
 _ROOT = pathlib.Path("/")
+
+
+class InsideTest(unittest.TestCase):
+    def test_a_link_from_the_root_stays_in_the_package(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            root = pathlib.Path(folder)
+            for name in ("bin", "sbin"):
+                (root / name).mkdir()
+            (root / "bin/dash").write_text("theirs")
+            (root / "sbin/absolute").symlink_to("/bin/dash")
+            (root / "sbin/relative").symlink_to("../bin/dash")
+            for name in ("/bin/dash", "/sbin/absolute", "/sbin/relative"):
+                self.assertEqual(foreign.inside(root, name).read_text(), "theirs")
 
 
 class LibrariesTest(unittest.TestCase):

@@ -58,7 +58,8 @@ def _parser() -> argparse.ArgumentParser:
     add("kernel", nargs="?", metavar="KERNEL", help="which kernel, see below")
     add("--add", action="append", default=[], metavar="SRC[:DST]",
         help="put a file or folder into the guest, at the same path unless DST is given;"
-        " programs, which must be of the guest's architecture, bring their shared libraries")
+        " programs bring their shared libraries; those of this machine's packages are replaced by"
+        " the same of the guest's architecture")
     add("--mod", action="append", default=[], metavar="M,M...",
         help="load these modules first, with those they need")
     add("--mem", default="1G", help="the guest's memory (default %(default)s)")
@@ -101,24 +102,20 @@ def _list(store: Store) -> int:
     return 0
 
 
-def _with_base(kernel: Kernel, store: Store, refresh: bool) -> Initramfs:
-    """A file system with a shell: ours, or for another architecture one that is fetched."""
+def _pack(kernel: Kernel, store: Store, options: argparse.Namespace, command: list[str]) -> bytes:
+    programs = None
     if kernel.architecture is AMD64:
         image = Initramfs()
         image.add_base(host_tools.path_of("busybox"), host_tools.path_of("dash"))
-        return image
-    folders = foreign.unpacked(store, kernel.architecture, foreign.BASE, refresh)
-    image = Initramfs(foreign.Libraries(kernel.architecture, folders.values()).of)
-    image.add_base(folders["busybox-static"] / "bin/busybox", folders["dash"] / "bin/dash")
-    return image
-
-
-def _pack(kernel: Kernel, store: Store, options: argparse.Namespace, command: list[str]) -> bytes:
-    image = _with_base(kernel, store, options.refresh)
+    else:
+        programs = foreign.Programs(store, kernel.architecture, options.refresh)
+        image = Initramfs(programs.libraries.of)
+        image.add_base(programs.busybox, programs.dash)
     for addition in options.add:
         source, _, destination = addition.partition(":")
         path = pathlib.Path(source)
-        image.add(path, destination or str(path.absolute()))
+        destination = destination or str(path.absolute())
+        image.add(programs.counterpart(path) if programs else path, destination)
     wanted = [name for names in options.mod for name in names.split(",") if name]
     image.add_modules(modules.ModuleFolder(kernel.folder, kernel.release).in_load_order(wanted))
     image.add_kernel_config(kernel.release, kernel.config)
