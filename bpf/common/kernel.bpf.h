@@ -289,13 +289,13 @@ struct neighbour {
 };
 
 /* Each kernel has the registers of its own machine. */
-struct pt_regs___x86 {
+struct pt_regs___on_x86 {
 	unsigned long si;
 	unsigned long orig_ax;
 	unsigned long cs; /* 16 bits and others behind them from 6.9 */
 };
 
-struct pt_regs___arm64 {
+struct pt_regs___on_arm64 {
 	__u64 regs[31];
 	__u64 pstate;
 	int syscallno;

@@ -25,7 +25,7 @@
  * a listen(). */
 static __always_inline __u32 x86_backlog_at(const char *regs)
 {
-	const struct pt_regs___x86 *user = (const void *)regs;
+	const struct pt_regs___on_x86 *user = (const void *)regs;
 	__u64 number = BPF_CORE_READ(user, orig_ax);
 	__u64 cs = BPF_CORE_READ(user, cs);
 
@@ -36,7 +36,7 @@ static __always_inline __u32 x86_backlog_at(const char *regs)
 
 static __always_inline __u32 arm64_backlog_at(const char *regs)
 {
-	const struct pt_regs___arm64 *user = (const void *)regs;
+	const struct pt_regs___on_arm64 *user = (const void *)regs;
 	int number = BPF_CORE_READ(user, syscallno);
 	__u64 pstate = BPF_CORE_READ(user, pstate);
 
@@ -58,14 +58,14 @@ static __always_inline __u32 listen_backlog(void)
 	char *stack = BPF_CORE_READ(task, stack);
 
 	/* One object for both: which of them this is, its registers tell. */
-	if (bpf_core_field_exists(struct pt_regs___arm64, pstate)) {
+	if (bpf_core_field_exists(struct pt_regs___on_arm64, pstate)) {
 		__u32 size = tuner_page_bytes > ARM64_MIN_THREAD_SIZE ? tuner_page_bytes :
 									 ARM64_MIN_THREAD_SIZE;
 
-		return arm64_backlog_at(stack + size - bpf_core_type_size(struct pt_regs___arm64));
+		return arm64_backlog_at(stack + size - bpf_core_type_size(struct pt_regs___on_arm64));
 	}
-	if (bpf_core_field_exists(struct pt_regs___x86, orig_ax)) {
-		char *regs = stack + X86_THREAD_SIZE - bpf_core_type_size(struct pt_regs___x86);
+	if (bpf_core_field_exists(struct pt_regs___on_x86, orig_ax)) {
+		char *regs = stack + X86_THREAD_SIZE - bpf_core_type_size(struct pt_regs___on_x86);
 		__u32 backlog = x86_backlog_at(regs);
 
 		/* With CONFIG_X86_FRED (6.9) 16 bytes are left at the end
