@@ -118,12 +118,11 @@ def matrix_row(name, row, steps, modules = [], programs = [], vm_options = [], t
       vm_options: more arguments for tools/vm.
       timeout: Bazel's.
     """
-    steps = [step for step in steps if step.name not in row.without]
+    steps = [step for step in steps if step.name not in row.without] + row.more
     plan = struct(
         name = "row_" + name,
         kernel = row.kernel,
         optional = row.optional,
-        skips = row.skips,
         memory = "1G",
         modules = _MODULES + modules,
         programs = programs,

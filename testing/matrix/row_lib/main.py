@@ -156,7 +156,7 @@ def _run(plan: dict) -> list[Step]:
             _judge_support(plan, step, printed)
         if step.name == _VERIFIER and step.status is not None:
             _judge_budget(plan, step, printed)
-        results.complete(step, out, about["is_test"], step.name in plan["skips"])
+        results.complete(step, out, about["is_test"])
         if printed.exists():
             shutil.copy(printed, kept / step.name)
         done.append(step)
