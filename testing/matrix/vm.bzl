@@ -17,7 +17,7 @@ _VM_TAGS = [
     "requires-vm",
 ]
 
-# On every run of tools/test; the others have it under --matrix only.
+# tools/test leaves them out unless it is called with --matrix.
 _MATRIX_ONLY = ["matrix"]
 
 def vm_test(
@@ -80,18 +80,20 @@ def vm_test(
         **kwargs
     )
 
-def vm_tests(name, kernels, **kwargs):
+def vm_tests(name, kernels, matrix_kernels = [], **kwargs):
     """vm_test NAME_KERNEL on each of these kernels.
 
     Args:
       name: without the kernel.
       kernels: as vm_test has them.
+      matrix_kernels: likewise, in the whole matrix only.
       **kwargs: passed to vm_test.
     """
-    for kernel in kernels:
+    for kernel in kernels + matrix_kernels:
         vm_test(
             name = name + "_" + kernel.replace(".", "_"),
             kernel = kernel,
+            tags = [] if kernel in kernels else _MATRIX_ONLY,
             **kwargs
         )
 

@@ -24,6 +24,7 @@ class Series:
 
 # Debian's "cloud" kernels: a third of the size of the generic ones, and all that we need.
 _CLOUD = r"-cloud-amd64"
+_RT = r"-rt-amd64"
 _REVISION = r"\+deb\d+[\d.]*"  # of kernels since 6.10
 
 
@@ -38,10 +39,15 @@ SERIES = {
         Series("5.10", ("bullseye-security", "bullseye"), r"5\.10\.0-\d+" + _CLOUD),
         Series("6.1", ("bookworm-security", "bookworm"), r"6\.1\.0-\d+" + _CLOUD),
         Series("6.12", ("trixie-security", "trixie"), r"6\.12\.\d+" + _REVISION + _CLOUD),
-        Series("6.12-rt", ("trixie-security", "trixie"), r"6\.12\.\d+" + _REVISION + "-rt-amd64"),
+        Series("6.12-rt", ("trixie-security", "trixie"), r"6\.12\.\d+" + _REVISION + _RT),
         *(_backport(name) for name in ("6.16", "6.17", "6.18", "6.19", "7.0", "7.1", "7.2")),
-        # Stable's backports may be ahead of testing and unstable: they get what was in experimental.
-        Series("newest", ("sid", "forky", "trixie-backports"), r"[\d.]+" + _REVISION + _CLOUD, True),
+        Series(
+            "newest",
+            # Stable's backports may be ahead of unstable: they get what was in experimental.
+            ("sid", "forky", "trixie-backports"),
+            r"[\d.]+" + _REVISION + _CLOUD,
+            of_all_suites=True,
+        ),
     )
 }
 

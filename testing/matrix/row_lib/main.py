@@ -10,6 +10,7 @@ import fnmatch
 import json
 import os
 import pathlib
+import resource
 import shlex
 import shutil
 import subprocess
@@ -44,7 +45,8 @@ def _script(plan: dict, steps: list[dict]) -> str:
         "begin",
     ]
     for step in steps:
-        words = ["step", step["name"], str(step["limit"]), ",".join(step["tuners"]), *step["command"]]
+        tuners = ",".join(step["tuners"])
+        words = ["step", step["name"], str(step["limit"]), tuners, *step["command"]]
         lines.append(" ".join(shlex.quote(word) for word in words))
     return "\n".join(lines)
 
@@ -75,7 +77,9 @@ class Watcher:
             print(f"---- {rest[0]}: status {rest[1]}, {step.seconds:.1f} s", flush=True)
 
 
-def _boot(plan: dict, steps: list[dict], out: pathlib.Path, console: pathlib.Path) -> tuple[int, str, Watcher]:
+def _boot(
+    plan: dict, steps: list[dict], out: pathlib.Path, console: pathlib.Path
+) -> tuple[int, str, Watcher]:
     """tools/vm's exit code, what it said itself, and the steps as far as they came."""
     tree = pathlib.Path(os.environ["TEST_TMPDIR"]) / "tree"
     # A copy of the runfiles, which are links to files.
@@ -90,7 +94,9 @@ def _boot(plan: dict, steps: list[dict], out: pathlib.Path, console: pathlib.Pat
     watcher = Watcher([step["name"] for step in steps])
     notes = out.with_name("vm.notes")
     with open(notes, "w") as errors:
-        vm = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True, errors="replace")
+        vm = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=errors, text=True, errors="replace"
+        )
         for line in vm.stdout:
             watcher.line(line.rstrip("\n"))
         code = vm.wait()
@@ -167,7 +173,9 @@ def _run(plan: dict) -> list[Step]:
                 print(f"FAILED {step.name} {case.name}: {failure}")
             if case.skipped is not None:
                 print(f"SKIPPED {step.name} {case.name}: {case.skipped}")
-    print("\n".join(results.table(plan["name"], watcher.kernel, done)), flush=True)
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    print("\n".join(results.table(plan["name"], watcher.kernel, done)))
+    print(f"{plan['name']}: {used.ru_utime + used.ru_stime:.0f} s of a CPU", flush=True)
     return done
 
 

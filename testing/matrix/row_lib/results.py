@@ -35,7 +35,7 @@ class Step:
 
 
 def cases_of_xml(path: pathlib.Path) -> list[Case]:
-    """The cases in a test.xml of googletest. The kernel is known: one that is skipped has failed."""
+    """The cases in a test.xml of googletest. One that is skipped has failed: the kernel is known."""
     cases = []
     for element in ET.parse(path).getroot().iter("testcase"):
         if element.get("status") == "notrun":

@@ -14,8 +14,9 @@ _XML = """<testsuites><testsuite name="A">
 <testcase name="NotChosen" status="notrun" classname="A"/>
 {more}
 </testsuite></testsuites>"""
-_SKIPPED = '<testcase name="B" status="run" classname="A"><skipped message="no such thing"/></testcase>'
-_FAILED = '<testcase name="C" status="run" classname="A"><failure message="1 is not 2"/></testcase>'
+_CASE = '<testcase name="{}" status="run" classname="A"><{} message="{}"/></testcase>'
+_SKIPPED = _CASE.format("B", "skipped", "no such thing")
+_FAILED = _CASE.format("C", "failure", "1 is not 2")
 
 
 class CompleteTest(unittest.TestCase):
@@ -50,7 +51,7 @@ class CompleteTest(unittest.TestCase):
             ("failed after its last case", 1, _XML.format(more="")),
             ("its time was up", 143, None),
             ("the machine died", None, None),
-            ("no case was chosen", 0, _XML.format(more="").replace('status="run"', 'status="notrun"')),
+            ("no case was chosen", 0, _XML.format(more="").replace('"run"', '"notrun"')),
         ):
             with self.subTest(name):
                 self.assertEqual(self._step(status, xml).outcome, "FAILED")
