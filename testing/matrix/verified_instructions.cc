@@ -118,8 +118,7 @@ int main(int argc, char** argv) {
   const bpftune::InUse in_use = bpftune::ReadSupport(std::cin);
   int result = in_use.programs.empty() ? 1 : 0;
   for (const auto& [tuner, programs] : in_use.programs) {
-    const bpftune::Status printed =
-        bpftune::Print(argv[1], tuner, programs, in_use.netns_by_inode);
+    const bpftune::Status printed = bpftune::Print(argv[1], tuner, programs, in_use.netns_by_inode);
     if (printed) continue;
     std::fprintf(stderr, "%s: %s\n", tuner.c_str(), printed.error().message().c_str());
     result = 1;

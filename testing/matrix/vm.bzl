@@ -80,20 +80,21 @@ def vm_test(
         **kwargs
     )
 
-def vm_tests(name, kernels, matrix_kernels = [], **kwargs):
+def vm_tests(name, kernels, matrix_kernels = [], tags = [], **kwargs):
     """vm_test NAME_KERNEL on each of these kernels.
 
     Args:
       name: without the kernel.
       kernels: as vm_test has them.
       matrix_kernels: likewise, in the whole matrix only.
+      tags: more tags.
       **kwargs: passed to vm_test.
     """
     for kernel in kernels + matrix_kernels:
         vm_test(
             name = name + "_" + kernel.replace(".", "_"),
             kernel = kernel,
-            tags = [] if kernel in kernels else _MATRIX_ONLY,
+            tags = tags + ([] if kernel in kernels else _MATRIX_ONLY),
             **kwargs
         )
 

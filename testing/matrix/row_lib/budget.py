@@ -23,7 +23,7 @@ def parse(text: str) -> dict[str, int]:
 def judge(
     stored: dict[str, int], measured: dict[str, int], row: str
 ) -> tuple[list[str], list[str]]:
-    """(failures, notes): growth fails; a shrink asks for the new numbers, so that they guard again."""
+    """(failures, notes): growth fails; a shrink asks for the new numbers, so that they guard."""
     update = f"if that is meant: tools/matrix budget {row}"
     failures, notes = [], []
     for tuner in sorted(stored.keys() | measured.keys()):

@@ -10,7 +10,6 @@ import fnmatch
 import json
 import os
 import pathlib
-import resource
 import shlex
 import shutil
 import subprocess
@@ -173,9 +172,7 @@ def _run(plan: dict) -> list[Step]:
                 print(f"FAILED {step.name} {case.name}: {failure}")
             if case.skipped is not None:
                 print(f"SKIPPED {step.name} {case.name}: {case.skipped}")
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    print("\n".join(results.table(plan["name"], watcher.kernel, done)))
-    print(f"{plan['name']}: {used.ru_utime + used.ru_stime:.0f} s of a CPU", flush=True)
+    print("\n".join(results.table(plan["name"], watcher.kernel, done)), flush=True)
     return done
 
 

@@ -35,7 +35,8 @@ class Step:
 
 
 def cases_of_xml(path: pathlib.Path) -> list[Case]:
-    """The cases in a test.xml of googletest. One that is skipped has failed: the kernel is known."""
+    """The cases in a test.xml of googletest. One that is skipped has failed: the kernel is known.
+    """
     cases = []
     for element in ET.parse(path).getroot().iter("testcase"):
         if element.get("status") == "notrun":

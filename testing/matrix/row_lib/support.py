@@ -64,7 +64,7 @@ def parse(text: str) -> Support:
     for line in text.splitlines():
         line = line.partition("#")[0].rstrip()
         lost = _NOT_LOADED.match(line)
-        row = re.match(r"(\w+) +(\w+|-) +(\S.*)", line)
+        row = re.match(r"(\w+) +(\w+|-)  +(\S.*)", line)  # columns, no sentence
         if line.startswith(_KNOWN_LINES):
             says.append(line)
         elif lost:

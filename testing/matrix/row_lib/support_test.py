@@ -10,7 +10,8 @@ _PRINTED = """\
 bpftune: warning: something else
 bpftune works in legacy mode
 bpftune supports per-netns policy (via netns cookie)
-tuner         hook      runs as
+tuner         hook      runs as                 does it fire
+JIT           on - as it should be
 tcp_buffer    flow      flow__sockops  fires
 tcp_buffer    grow      - all are remembered (grow__tp_btf: loading: No such process)
 tcp_conn      module    - htcp is not tried (tcp_htcp: not there)

@@ -36,7 +36,7 @@ def _store_budget(row: str) -> int:
         with zipfile.ZipFile(outputs) as packed:
             measured = packed.read("verifier").decode()
     except (OSError, KeyError):
-        print(f"no numbers in '{outputs}'; first: bazel test //testing/matrix:{row}", file=sys.stderr)
+        print(f"no numbers in '{outputs}'; run //testing/matrix:{row} first", file=sys.stderr)
         return 1
     (_MATRIX / "verified" / row).write_text(_TAG + measured)
     return 0
