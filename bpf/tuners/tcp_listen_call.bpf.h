@@ -59,9 +59,10 @@ static __always_inline __u32 listen_backlog(void)
 
 	/* One object for both: which of them this is, its registers tell. */
 	if (bpf_core_field_exists(struct pt_regs___on_arm64, pstate)) {
-		__u32 size = tuner_page_bytes > ARM64_MIN_THREAD_SIZE ? tuner_page_bytes :
-									 ARM64_MIN_THREAD_SIZE;
+		__u32 size = ARM64_MIN_THREAD_SIZE;
 
+		if (size < tuner_page_bytes)
+			size = tuner_page_bytes;
 		return arm64_backlog_at(stack + size - bpf_core_type_size(struct pt_regs___on_arm64));
 	}
 	if (bpf_core_field_exists(struct pt_regs___on_x86, orig_ax)) {

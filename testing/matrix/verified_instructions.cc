@@ -5,6 +5,7 @@
 // loaded as the daemon loads it, with just these programs and the same facts, and nothing attached.
 
 #include <bpf/libbpf.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdint>
@@ -25,7 +26,7 @@ namespace bpftune {
 namespace {
 
 constexpr uint32_t kStatistics = 4;  // BPF_LOG_STATS
-constexpr size_t kLogBytes = 4096;   // statistics are two lines
+constexpr size_t kLogBytes = 65536;  // a few lines, and some for each function of its own
 
 struct InUse {
   std::map<std::string, std::vector<std::string>> programs;  // by tuner
@@ -59,8 +60,10 @@ Status Tell(bpf_object* object, const Description& description,
   for (size_t row = 0; row < description.tunables.size(); ++row) {
     set_rows[row] = description.tunables[row].set_row;
   }
+  const auto page_bytes = static_cast<uint32_t>(getpagesize());
   for (const Status& step :
-       {SetRodata(object, "tuner_set_row", set_rows, sizeof(set_rows)),
+       {SetRodata(object, "tuner_page_bytes", &page_bytes, sizeof(page_bytes)),
+        SetRodata(object, "tuner_set_row", set_rows, sizeof(set_rows)),
         SetRodata(object, "tuner_hooks", &hooks, sizeof(hooks)),
         SetRodata(object, "tuner_netns_by_inode", &netns_by_inode, sizeof(bool))}) {
     if (!step) return step.error();

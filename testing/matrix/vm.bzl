@@ -19,7 +19,7 @@ _VM_TAGS = [
     "requires-vm",
 ]
 
-# On every run of tools/test; the others have it under --matrix only.
+# tools/test leaves them out unless it is called with --matrix.
 _MATRIX_ONLY = ["matrix"]
 
 # Nor in a build of everything: only tools/test --matrix has the compiler. It names :arm64.
@@ -68,8 +68,7 @@ def vm_test(
 
     Args:
       name: test name.
-      kernel: as tools/vm --list has it. Where its name starts with arm64, the test and its files are
-        built for arm64; programs of this machine do not run there.
+      kernel: as tools/vm --list has it, of this machine's architecture.
       test: label of the test binary (a cc_test, or a cc_binary with testonly).
       data: files it needs besides those of its own.
       modules: kernel modules beyond the usual ones.
@@ -85,7 +84,6 @@ def vm_test(
         its time; only what hangs comes near it.
       **kwargs: passed to sh_test.
     """
-    (test,) = _built_for(kernel, [test])
     native.sh_test(
         name = name,
         srcs = ["//testing/matrix:run_in_vm.sh"],
@@ -102,24 +100,26 @@ def vm_test(
             test,
             "//tools/vm_lib",
         ],
-        tags = tags + ([] if virtual_time else ["exclusive"]) + _VM_TAGS +
-               (_ARM64_TAGS if _is_arm64(kernel) else []),
+        tags = tags + ([] if virtual_time else ["exclusive"]) + _VM_TAGS,
         timeout = timeout,
         **kwargs
     )
 
-def vm_tests(name, kernels, **kwargs):
+def vm_tests(name, kernels, matrix_kernels = [], tags = [], **kwargs):
     """vm_test NAME_KERNEL on each of these kernels.
 
     Args:
       name: without the kernel.
       kernels: as vm_test has them.
+      matrix_kernels: likewise, in the whole matrix only.
+      tags: more tags.
       **kwargs: passed to vm_test.
     """
-    for kernel in kernels:
+    for kernel in kernels + matrix_kernels:
         vm_test(
-            name = name + "_" + kernel.replace(".", "_").replace("-", "_"),
+            name = name + "_" + kernel.replace(".", "_"),
             kernel = kernel,
+            tags = tags + ([] if kernel in kernels else _MATRIX_ONLY),
             **kwargs
         )
 
@@ -146,12 +146,11 @@ def matrix_row(name, row, steps, modules = [], programs = [], vm_options = [], t
       vm_options: more arguments for tools/vm.
       timeout: Bazel's.
     """
-    steps = [step for step in steps if step.name not in row.without]
+    steps = [step for step in steps if step.name not in row.without] + row.more
     plan = struct(
         name = "row_" + name,
         kernel = row.kernel,
         optional = row.optional,
-        skips = row.skips,
         memory = "1G",
         modules = _MODULES + modules,
         programs = programs,

@@ -26,6 +26,7 @@ class Series:
 
 # Debian's "cloud" kernels: a third of the size of the generic ones, and all that we need.
 _CLOUD = r"-cloud-amd64"
+_RT = r"-rt-amd64"
 _CLOUD_ARM64 = r"-cloud-arm64"
 _REVISION = r"\+deb\d+[\d.]*"  # of kernels since 6.10
 # Stable's backports may be ahead of testing and unstable: they get what was in experimental.
@@ -37,26 +38,22 @@ def _backport(name: str) -> Series:
     return Series(name, ("trixie-backports",), re.escape(name) + r"\.\d+" + _REVISION + _CLOUD)
 
 
+def _arm64(name: str, suites: tuple[str, ...], pattern: str, of_all_suites: bool = False) -> Series:
+    return Series(name, suites, pattern + _CLOUD_ARM64, of_all_suites, ARM64)
+
+
 SERIES = {
     series.name: series
     for series in (
         Series("5.10", ("bullseye-security", "bullseye"), r"5\.10\.0-\d+" + _CLOUD),
         Series("6.1", ("bookworm-security", "bookworm"), r"6\.1\.0-\d+" + _CLOUD),
         Series("6.12", ("trixie-security", "trixie"), r"6\.12\.\d+" + _REVISION + _CLOUD),
-        Series("6.12-rt", ("trixie-security", "trixie"), r"6\.12\.\d+" + _REVISION + "-rt-amd64"),
+        Series("6.12-rt", ("trixie-security", "trixie"), r"6\.12\.\d+" + _REVISION + _RT),
         *(_backport(name) for name in ("6.16", "6.17", "6.18", "6.19", "7.0", "7.1", "7.2")),
-        Series("newest", _NEWEST, r"[\d.]+" + _REVISION + _CLOUD, True),
-        Series(
-            "arm64-5.10", ("bullseye-security", "bullseye"), r"5\.10\.0-\d+" + _CLOUD_ARM64,
-            architecture=ARM64,
-        ),
-        Series(
-            "arm64-6.1", ("bookworm-security", "bookworm"), r"6\.1\.0-\d+" + _CLOUD_ARM64,
-            architecture=ARM64,
-        ),
-        Series(
-            "arm64-newest", _NEWEST, r"[\d.]+" + _REVISION + _CLOUD_ARM64, True, ARM64
-        ),
+        Series("newest", _NEWEST, r"[\d.]+" + _REVISION + _CLOUD, of_all_suites=True),
+        _arm64("arm64-5.10", ("bullseye-security", "bullseye"), r"5\.10\.0-\d+"),
+        _arm64("arm64-6.1", ("bookworm-security", "bookworm"), r"6\.1\.0-\d+"),
+        _arm64("arm64-newest", _NEWEST, r"[\d.]+" + _REVISION, of_all_suites=True),
     )
 }
 

@@ -4,6 +4,7 @@
 import argparse
 import os
 import pathlib
+import resource
 import shlex
 import signal
 import subprocess
@@ -176,7 +177,9 @@ def _run(kernel: Kernel, store: Store, options: argparse.Namespace, command: lis
         events, console.read_text(errors="replace"), options.time_limit, ending.timed_out
     )
     booted = "no boot" if events.started is None else f"up after {events.started:.1f} s of its time"
-    note(f"{kernel}: {booted}, in all {ending.seconds:.1f} s; console: {console}")
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    took = f"{ending.seconds:.1f} s, {used.ru_utime + used.ru_stime:.1f} s of a CPU"
+    note(f"{kernel}: {booted}, in all {took}; console: {console}")
     if ending.errors:
         note(f"QEMU says: {ending.errors}")
     if result.message:

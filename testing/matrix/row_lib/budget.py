@@ -20,8 +20,10 @@ def parse(text: str) -> dict[str, int]:
     return dict(sums)
 
 
-def judge(stored: dict[str, int], measured: dict[str, int], row: str) -> tuple[list[str], list[str]]:
-    """(failures, notes): growth fails; a shrink asks for the new numbers, so that they stay a guard."""
+def judge(
+    stored: dict[str, int], measured: dict[str, int], row: str
+) -> tuple[list[str], list[str]]:
+    """(failures, notes): growth fails; a shrink asks for the new numbers, so that they guard."""
     update = f"if that is meant: tools/matrix budget {row}"
     failures, notes = [], []
     for tuner in sorted(stored.keys() | measured.keys()):

@@ -19,7 +19,8 @@ class BudgetTest(unittest.TestCase):
     def test_a_fifth_either_way_is_no_matter(self) -> None:
         for measured in (1200, 800):
             with self.subTest(measured):
-                self.assertEqual(budget.judge({"neigh": 1000}, {"neigh": measured}, "row_x"), ([], []))
+                found = budget.judge({"neigh": 1000}, {"neigh": measured}, "row_x")
+                self.assertEqual(found, ([], []))
 
     def test_a_shrink_asks_for_the_new_numbers(self) -> None:
         failures, notes = budget.judge({"neigh": 1000}, {"neigh": 799}, "row_x")

@@ -44,7 +44,8 @@ def _script(plan: dict, steps: list[dict]) -> str:
         "begin",
     ]
     for step in steps:
-        words = ["step", step["name"], str(step["limit"]), ",".join(step["tuners"]), *step["command"]]
+        tuners = ",".join(step["tuners"])
+        words = ["step", step["name"], str(step["limit"]), tuners, *step["command"]]
         lines.append(" ".join(shlex.quote(word) for word in words))
     return "\n".join(lines)
 
@@ -75,7 +76,9 @@ class Watcher:
             print(f"---- {rest[0]}: status {rest[1]}, {step.seconds:.1f} s", flush=True)
 
 
-def _boot(plan: dict, steps: list[dict], out: pathlib.Path, console: pathlib.Path) -> tuple[int, str, Watcher]:
+def _boot(
+    plan: dict, steps: list[dict], out: pathlib.Path, console: pathlib.Path
+) -> tuple[int, str, Watcher]:
     """tools/vm's exit code, what it said itself, and the steps as far as they came."""
     tree = pathlib.Path(os.environ["TEST_TMPDIR"]) / "tree"
     # A copy of the runfiles, which are links to files.
@@ -90,7 +93,9 @@ def _boot(plan: dict, steps: list[dict], out: pathlib.Path, console: pathlib.Pat
     watcher = Watcher([step["name"] for step in steps])
     notes = out.with_name("vm.notes")
     with open(notes, "w") as errors:
-        vm = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True, errors="replace")
+        vm = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=errors, text=True, errors="replace"
+        )
         for line in vm.stdout:
             watcher.line(line.rstrip("\n"))
         code = vm.wait()
@@ -156,7 +161,7 @@ def _run(plan: dict) -> list[Step]:
             _judge_support(plan, step, printed)
         if step.name == _VERIFIER and step.status is not None:
             _judge_budget(plan, step, printed)
-        results.complete(step, out, about["is_test"], step.name in plan["skips"])
+        results.complete(step, out, about["is_test"])
         if printed.exists():
             shutil.copy(printed, kept / step.name)
         done.append(step)

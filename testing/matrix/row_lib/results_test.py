@@ -14,19 +14,20 @@ _XML = """<testsuites><testsuite name="A">
 <testcase name="NotChosen" status="notrun" classname="A"/>
 {more}
 </testsuite></testsuites>"""
-_SKIPPED = '<testcase name="B" status="run" classname="A"><skipped message="no such thing"/></testcase>'
-_FAILED = '<testcase name="C" status="run" classname="A"><failure message="1 is not 2"/></testcase>'
+_CASE = '<testcase name="{}" status="run" classname="A"><{} message="{}"/></testcase>'
+_SKIPPED = _CASE.format("B", "skipped", "no such thing")
+_FAILED = _CASE.format("C", "failure", "1 is not 2")
 
 
 class CompleteTest(unittest.TestCase):
-    def _step(self, status: int | None, xml: str | None, may_skip: bool = False) -> Step:
+    def _step(self, status: int | None, xml: str | None) -> Step:
         step = Step("step", status)
         with tempfile.TemporaryDirectory() as folder:
             if xml is not None:
                 file = pathlib.Path(folder, "step", "test.xml")
                 file.parent.mkdir()
                 file.write_text(xml)
-            results.complete(step, pathlib.Path(folder), is_test=True, may_skip=may_skip)
+            results.complete(step, pathlib.Path(folder), is_test=True)
         return step
 
     def test_the_cases_that_ran_are_its_cases(self) -> None:
@@ -39,11 +40,9 @@ class CompleteTest(unittest.TestCase):
         self.assertEqual(step.cases[-1], Case("A.C", ["1 is not 2"]))
         self.assertEqual(step.outcome, "FAILED")
 
-    def test_a_skip_is_a_failure_unless_the_table_has_it(self) -> None:
-        self.assertEqual(self._step(0, _XML.format(more=_SKIPPED)).outcome, "FAILED")
-        step = self._step(0, _XML.format(more=_SKIPPED), may_skip=True)
-        self.assertEqual(step.cases[-1], Case("A.B", skipped="no such thing"))
-        self.assertEqual(step.outcome, "PASSED")
+    def test_a_case_that_is_skipped_has_failed(self) -> None:
+        step = self._step(0, _XML.format(more=_SKIPPED))
+        self.assertIn("no such thing", step.cases[-1].failures[0])
 
     def test_what_passes_for_success_is_none(self) -> None:
         for name, status, xml in (
@@ -52,7 +51,7 @@ class CompleteTest(unittest.TestCase):
             ("failed after its last case", 1, _XML.format(more="")),
             ("its time was up", 143, None),
             ("the machine died", None, None),
-            ("no case was chosen", 0, _XML.format(more="").replace('status="run"', 'status="notrun"')),
+            ("no case was chosen", 0, _XML.format(more="").replace('"run"', '"notrun"')),
         ):
             with self.subTest(name):
                 self.assertEqual(self._step(status, xml).outcome, "FAILED")

@@ -8,7 +8,12 @@ in brackets, and whatever follows the name of a program. A '#' starts a comment.
 import dataclasses
 import re
 
-_NOT_LOADED = "not loaded"
+_STANDS_DOWN = "stands down"
+_NOT_LOADED = re.compile(
+    r"not loaded: (?:\S*/)?(\w+)\.bpf\.o: "
+    r"(?:tuner .*\); )?"  # whose hook, and the kernel's words
+    r"(.*?)(?:\. See |$)"
+)
 _KNOWN_LINES = ("bpftune works", "bpftune supports per-netns", "bpftune does not support per-netns")
 
 
@@ -19,11 +24,19 @@ class Hook:
     tuner: str
     hook: str
     program: str = ""
-    loss: str = ""  # or why the tuner stands down, or is not loaded
+    loss: str = ""  # without a hook: the tuner stands down, or what is lost as it is not loaded
+
+    @property
+    def stands_down(self) -> bool:
+        return self.hook == "-" and self.loss == _STANDS_DOWN
+
+    @property
+    def is_not_loaded(self) -> bool:
+        return self.hook == "-" and self.loss != _STANDS_DOWN
 
     def __str__(self) -> str:
-        if self.loss == _NOT_LOADED:
-            return f"not loaded: {self.tuner}.bpf.o"
+        if self.is_not_loaded:
+            return f"not loaded: {self.tuner}.bpf.o: {self.loss}"
         lost = self.loss if self.hook == "-" else "- " + self.loss
         return f"{self.tuner:<14}{self.hook:<10}{self.program or lost}"
 
@@ -50,18 +63,18 @@ def parse(text: str) -> Support:
     hooks: list[Hook] = []
     for line in text.splitlines():
         line = line.partition("#")[0].rstrip()
-        lost = re.match(r"not loaded: (?:\S*/)?(\w+)\.bpf\.o\b", line)
-        row = re.match(r"(\w+) +(\w+|-) +(\S.*)", line)
+        lost = _NOT_LOADED.match(line)
+        row = re.match(r"(\w+) +(\w+|-)  +(\S.*)", line)  # columns, no sentence
         if line.startswith(_KNOWN_LINES):
             says.append(line)
         elif lost:
-            hooks.append(Hook(lost[1], "-", loss=_NOT_LOADED))
+            hooks.append(Hook(lost[1], "-", loss=lost[2]))
         elif not row or row[2] == "module":
             continue  # which modules there are is the machine's, not the kernel's
         elif row[3].startswith("- "):
             hooks.append(Hook(row[1], row[2], loss=_without_reason(row[3][2:])))
-        elif row[3].startswith("stands down"):
-            hooks.append(Hook(row[1], "-", loss="stands down"))
+        elif row[3].startswith(_STANDS_DOWN):
+            hooks.append(Hook(row[1], "-", loss=_STANDS_DOWN))
         elif row[3].startswith(row[2] + "__"):
             hooks.append(Hook(row[1], row[2], program=row[3].split()[0]))
     return Support(tuple(says), tuple(hooks))

@@ -10,12 +10,14 @@ _PRINTED = """\
 bpftune: warning: something else
 bpftune works in legacy mode
 bpftune supports per-netns policy (via netns cookie)
-tuner         hook      runs as
+tuner         hook      runs as                 does it fire
+JIT           on - as it should be
 tcp_buffer    flow      flow__sockops  fires
 tcp_buffer    grow      - all are remembered (grow__tp_btf: loading: No such process)
 tcp_conn      module    - htcp is not tried (tcp_htcp: not there)
 route         -         stands down: Debian's kernels do not limit routes
-not loaded: bpf/tuners/tcp_bbr.bpf.o: tuner 'tcp_bbr', hook 'bbr': none works
+not loaded: bpf/tuners/tcp_bbr.bpf.o: tuner 'tcp_bbr', hook 'bbr': none works (why (so)); \
+another bbr is used. See docs/kernel-support.md
 """
 
 _EXPECTED = """\
@@ -25,7 +27,7 @@ bpftune supports per-netns policy (via netns cookie)
 tcp_buffer    flow      flow__sockops
 tcp_buffer    grow      - all are remembered
 route         -         stands down
-not loaded: tcp_bbr.bpf.o
+not loaded: tcp_bbr.bpf.o: another bbr is used
 """
 
 
@@ -37,7 +39,7 @@ class ParseTest(unittest.TestCase):
                 Hook("tcp_buffer", "flow", program="flow__sockops"),
                 Hook("tcp_buffer", "grow", loss="all are remembered"),
                 Hook("route", "-", loss="stands down"),
-                Hook("tcp_bbr", "-", loss="not loaded"),
+                Hook("tcp_bbr", "-", loss="another bbr is used"),
             ),
         )
 
