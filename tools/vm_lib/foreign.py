@@ -56,10 +56,11 @@ def unpacked(
 ) -> dict[str, pathlib.Path]:
     """The folder of each package, fetched where it is not there yet."""
     folders = {name: store.cache / "packages" / of.name / name for name in names}
-    with store.lock("packages"):
-        for name, folder in folders.items():
-            if refresh or not folder.exists():
-                _fetch(store, of, name, folder)
+    if refresh or not all(folder.exists() for folder in folders.values()):
+        with store.lock("packages"):
+            for name, folder in folders.items():
+                if refresh or not folder.exists():
+                    _fetch(store, of, name, folder)
     return folders
 
 
@@ -102,12 +103,12 @@ class Libraries:
             self._folders += [root / folder / self._of.triple for folder in ("lib", "usr/lib")]
 
     def of(self, program: pathlib.Path) -> dict[str, pathlib.Path]:
-        """Where a guest expects each, and where it is; a static program needs none."""
-        if elf_machine(program.read_bytes()) != self._of.elf_machine:
-            raise misuse(f"'{program}' is no program for {self._of.name}")
+        """Where a guest expects each, and where it is; a static program or BPF object needs none."""
         linker = re.search(r"program interpreter: (\S+?)\]", self._readelf("-l", program))
         if not linker:
             return {}
+        if elf_machine(program.read_bytes()) != self._of.elf_machine:
+            raise misuse(f"'{program}' is no program for {self._of.name}")
         linker_name = pathlib.PurePath(linker[1]).name  # which libc needs too, by its name
         found = {linker_name: (linker[1], self._find(linker_name, program))}
         waiting = [program]
