@@ -117,7 +117,7 @@ STEPS = [
         ["*KilledDaemonsChangesGoBack*", "*DaemonStartedWithRollback*"],
     ),
     _test("dry_run", "//testing/scenarios:dry_run_test", ["tcp_listen"], ["*/tcp_listen"]),
-    _test("netns_finder", "//netns:netns_finder_test", []),
+    _test("netns_finder", "//netns:netns_finder_test", [], ["*-*OfManyNamespaces*"]),
     _test(
         "namespaces",
         "//testing/scenarios:namespaces_many_test",
