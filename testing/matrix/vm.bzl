@@ -151,6 +151,7 @@ def matrix_row(name, row, steps, modules = [], programs = [], vm_options = [], t
         name = "row_" + name,
         kernel = row.kernel,
         optional = row.optional,
+        skips = row.skips,
         memory = "1G",
         modules = _MODULES + modules,
         programs = programs,

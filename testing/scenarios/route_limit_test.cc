@@ -95,6 +95,10 @@ TEST_F(RouteLimitTest, GrowsBeforeItIsReached) {
                              kPatience))
       << ValueOf(kRouteGcThresh) << " of " << ValueOf(kRouteMaxSize);
   EXPECT_LE(ValueOf(kRouteMaxSize), 4 * in_use);
+  // A value is there before it is told of.
+  EXPECT_TRUE(daemon.WaitForLine("change net.ipv6.route.gc_thresh\\(threshold\\) from .* -> \\(" +
+                                     std::to_string(ValueOf(kRouteGcThresh)) + "\\)",
+                                 kPatience));
 
   // What is enough stays.
   const size_t changes = CountChanges(daemon, "net.ipv6.route");

@@ -161,7 +161,7 @@ def _run(plan: dict) -> list[Step]:
             _judge_support(plan, step, printed)
         if step.name == _VERIFIER and step.status is not None:
             _judge_budget(plan, step, printed)
-        results.complete(step, out, about["is_test"])
+        results.complete(step, out, about["is_test"], plan["skips"])
         if printed.exists():
             shutil.copy(printed, kept / step.name)
         done.append(step)

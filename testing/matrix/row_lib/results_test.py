@@ -20,14 +20,14 @@ _FAILED = _CASE.format("C", "failure", "1 is not 2")
 
 
 class CompleteTest(unittest.TestCase):
-    def _step(self, status: int | None, xml: str | None) -> Step:
+    def _step(self, status: int | None, xml: str | None, skips: list[str] = []) -> Step:
         step = Step("step", status)
         with tempfile.TemporaryDirectory() as folder:
             if xml is not None:
                 file = pathlib.Path(folder, "step", "test.xml")
                 file.parent.mkdir()
                 file.write_text(xml)
-            results.complete(step, pathlib.Path(folder), is_test=True)
+            results.complete(step, pathlib.Path(folder), is_test=True, skips=skips)
         return step
 
     def test_the_cases_that_ran_are_its_cases(self) -> None:
@@ -40,9 +40,17 @@ class CompleteTest(unittest.TestCase):
         self.assertEqual(step.cases[-1], Case("A.C", ["1 is not 2"]))
         self.assertEqual(step.outcome, "FAILED")
 
-    def test_a_case_that_is_skipped_has_failed(self) -> None:
+    def test_a_skip_that_the_table_does_not_have_is_a_failure(self) -> None:
         step = self._step(0, _XML.format(more=_SKIPPED))
         self.assertIn("no such thing", step.cases[-1].failures[0])
+
+    def test_a_skip_that_the_table_has_is_one(self) -> None:
+        step = self._step(0, _XML.format(more=_SKIPPED), skips=["A.B*"])
+        self.assertEqual(step.cases[-1], Case("A.B", skipped="no such thing"))
+        self.assertEqual(step.outcome, "PASSED")
+
+    def test_a_case_that_runs_though_the_table_has_it_skipped_is_a_failure(self) -> None:
+        self.assertEqual(self._step(0, _XML.format(more=""), skips=["A.P*"]).outcome, "FAILED")
 
     def test_what_passes_for_success_is_none(self) -> None:
         for name, status, xml in (

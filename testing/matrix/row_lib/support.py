@@ -2,7 +2,7 @@
 """What `bpftune -S` says works on a kernel, and whether it is what is expected of that kernel.
 
 An expectation (expected/ROW) is what `bpftune -S` prints, without what only this run knows: reasons
-in brackets, and whatever follows the name of a program. A '#' starts a comment.
+in brackets, and whatever follows the name of a program. A line that begins with '#' is a comment.
 """
 
 import dataclasses
@@ -62,7 +62,7 @@ def parse(text: str) -> Support:
     says: list[str] = []
     hooks: list[Hook] = []
     for line in text.splitlines():
-        line = line.partition("#")[0].rstrip()
+        line = line.rstrip()
         lost = _NOT_LOADED.match(line)
         row = re.match(r"(\w+) +(\w+|-)  +(\S.*)", line)  # columns, no sentence
         if line.startswith(_KNOWN_LINES):

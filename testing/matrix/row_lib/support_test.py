@@ -16,7 +16,7 @@ tcp_buffer    flow      flow__sockops  fires
 tcp_buffer    grow      - all are remembered (grow__tp_btf: loading: No such process)
 tcp_conn      module    - htcp is not tried (tcp_htcp: not there)
 route         -         stands down: Debian's kernels do not limit routes
-not loaded: bpf/tuners/tcp_bbr.bpf.o: tuner 'tcp_bbr', hook 'bbr': none works (why (so)); \
+not loaded: bpf/tuners/tcp_bbr.bpf.o: tuner 'tcp_bbr', hook 'bbr': none works (args#0 (so)); \
 another bbr is used. See docs/kernel-support.md
 """
 
