@@ -18,6 +18,7 @@
 #include "controller/further_objects.h"
 #include "controller/kept/pins.h"
 #include "controller/kept/starts.h"
+#include "controller/kernel_types.h"
 #include "controller/log.h"
 #include "controller/netns_reaper.h"
 #include "controller/options.h"
@@ -146,7 +147,8 @@ class Daemon {
   Applier applier_;
   Overrides overrides_;
   NetnsReaper reaper_;
-  UniqueFd cgroup_;  // the tuners attach to it
+  UniqueFd cgroup_;                            // the tuners attach to it
+  std::unique_ptr<KernelTypes> kernel_types_;  // none where libbpf finds them itself
   TunerFacts facts_;
   TunerSet tuners_;
   FurtherObjects further_;

@@ -6,6 +6,7 @@
 #include <malloc.h>
 #include <unistd.h>
 
+#include <optional>
 #include <utility>
 
 #include "controller/cgroup.h"
@@ -13,6 +14,7 @@
 #include "controller/event_sources.h"
 #include "controller/inherited.h"
 #include "controller/kept/instance.h"
+#include "controller/surroundings.h"
 
 namespace bpftune {
 namespace {
@@ -129,16 +131,31 @@ Status Daemon::TellScope() {
 Status Daemon::LoadTuners(const Options& options) {
   auto cgroup = OpenCgroupRoot();
   if (cgroup) cgroup_ = std::move(*cgroup);
+  auto around = ReadSurroundings();
+  if (!options.btf.empty()) around.btf_file = BtfFile(options.btf, around.release);
+  if (!around.has_btf) {
+    if (auto types = KernelTypes::Ask()) kernel_types_ = std::move(*types);
+    around.gives_out_btf = kernel_types_ != nullptr;
+  }
   facts_ = {.cgroup_fd = cgroup_.get(),
             .netns_by_inode = kind_ == NetnsIdKind::kInode,
             .confined = !scope_.empty(),
             .page_bytes = static_cast<uint32_t>(sysconf(_SC_PAGESIZE)),
             .without = options.without_hook,
+            .firing = options.support ? TryUse::kAll : TryUse::kInDoubt,
+            .below_cgroup_root = around.below_cgroup_root,
+            .btf = kernel_types_ && options.btf.empty() ? kernel_types_->path() : around.btf_file,
             .log = log_};
+  // Switched on once rather than for each of them.
+  std::optional<RunCounting> counting;
+  if (options.support) counting.emplace();
   LetObjectsAct();
   facts_.modules = UseOfModules();
   auto loaded = TunerSet::Load(options.tuners, maps_, &pins_, facts_);
-  if (!loaded) return loaded.error();
+  if (!loaded) {
+    const std::string advice = BtfAdvice(around);
+    return advice.empty() ? loaded.error() : loaded.error().Within(advice);
+  }
   facts_.modules = ModuleUse::kLookOnly;  // further objects observe at first
   tuners_ = std::move(*loaded);
   for (const auto& tuner : tuners_.tuners()) StartClock(tuner.get());
