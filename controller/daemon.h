@@ -30,6 +30,7 @@
 #include "controller/shared_maps.h"
 #include "controller/strategy.h"
 #include "controller/summary.h"
+#include "controller/surroundings.h"
 #include "controller/sysctl_files.h"
 #include "controller/tuner_set.h"
 #include "controller/tuning_state.h"
@@ -93,6 +94,7 @@ class Daemon {
   Applier::Edges MakeEdges();
   Status Prepare(const Options& options);
   Status TellScope();
+  Status FindTypes(const Options& options, Surroundings* around);
   Status LoadTuners(const Options& options);
   // What it decides is done too, unless it is frozen.
   bool Acts() const { return journal_ && mode_ == Mode::kAuto; }

@@ -14,7 +14,6 @@
 #include "controller/event_sources.h"
 #include "controller/inherited.h"
 #include "controller/kept/instance.h"
-#include "controller/surroundings.h"
 
 namespace bpftune {
 namespace {
@@ -128,14 +127,28 @@ Status Daemon::TellScope() {
   return Ok();
 }
 
+// Where libbpf does not find the kernel's types: those of --btf, and what programs attach to, if
+// that is not in it, from the kernel.
+Status Daemon::FindTypes(const Options& options, Surroundings* around) {
+  if (!options.btf.empty()) {
+    around->btf_file = BtfFile(options.btf, around->release);
+    auto read = KernelTypes::Read(around->btf_file);
+    if (!read) return read.error();
+    kernel_types_ = std::move(*read);
+  }
+  if (kernel_types_ && kernel_types_->has_targets()) return Ok();
+  auto asked = KernelTypes::Ask();
+  around->gives_out_btf = asked.has_value();
+  if (asked) kernel_types_ = std::move(*asked);
+  return Ok();
+}
+
 Status Daemon::LoadTuners(const Options& options) {
   auto cgroup = OpenCgroupRoot();
   if (cgroup) cgroup_ = std::move(*cgroup);
   auto around = ReadSurroundings();
-  if (!options.btf.empty()) around.btf_file = BtfFile(options.btf, around.release);
   if (!around.has_btf) {
-    if (auto types = KernelTypes::Ask()) kernel_types_ = std::move(*types);
-    around.gives_out_btf = kernel_types_ != nullptr;
+    if (auto found = FindTypes(options, &around); !found) return found;
   }
   facts_ = {.cgroup_fd = cgroup_.get(),
             .netns_by_inode = kind_ == NetnsIdKind::kInode,
@@ -144,7 +157,9 @@ Status Daemon::LoadTuners(const Options& options) {
             .without = options.without_hook,
             .firing = options.support ? TryUse::kAll : TryUse::kInDoubt,
             .below_cgroup_root = around.below_cgroup_root,
-            .btf = kernel_types_ && options.btf.empty() ? kernel_types_->path() : around.btf_file,
+            .btf = !around.btf_file.empty() ? around.btf_file
+                   : kernel_types_          ? kernel_types_->path()
+                                            : "",
             .log = log_};
   // Switched on once rather than for each of them.
   std::optional<RunCounting> counting;

@@ -11,21 +11,21 @@
 #include <cstring>
 #include <iterator>
 
+#include "controller/kernel_targets.h"
+
 namespace bpftune {
 namespace {
 
-// Programs that attach to a type of the kernel, and what such a type is called.
+// Programs that attach to a type of the kernel.
 struct Kind {
   const char* section;
   bpf_attach_type attach;
-  const char* prefix;
-  uint32_t kind;
 };
 constexpr Kind kKinds[] = {
-    {"iter", BPF_TRACE_ITER, "bpf_iter_", BTF_KIND_FUNC},
-    {"tp_btf", BPF_TRACE_RAW_TP, "btf_trace_", BTF_KIND_TYPEDEF},
-    {"fentry", BPF_TRACE_FENTRY, "", BTF_KIND_FUNC},
-    {"fexit", BPF_TRACE_FEXIT, "", BTF_KIND_FUNC},
+    {"iter+", BPF_TRACE_ITER},
+    {"tp_btf+", BPF_TRACE_RAW_TP},
+    {"fentry+", BPF_TRACE_FENTRY},
+    {"fexit+", BPF_TRACE_FEXIT},
 };
 
 // What libbpf takes such a program for until it is loaded: one of type "tracing" makes it look for
@@ -84,6 +84,25 @@ Result<std::unique_ptr<KernelTypes>> KernelTypes::Ask() {
   if (!out->file_ || write(out->file_.get(), bytes, size) != static_cast<ssize_t>(size)) {
     return Error::FromErrno("keeping the kernel's types");
   }
+  out->path_ = "/proc/self/fd/" + std::to_string(out->file_.get());
+  if (auto registered = out->Register(); !registered) return registered.error();
+  return out;
+}
+
+Result<std::unique_ptr<KernelTypes>> KernelTypes::Read(const std::string& path) {
+  std::unique_ptr<KernelTypes> out(new KernelTypes);
+  out->types_.reset(btf__parse(path.c_str(), nullptr));
+  if (!out->types_) return Error::FromErrno("reading the types in '" + path + "'");
+  const btf_type* targets = KeptTargets(out->types_.get());
+  if (targets) {
+    const std::string of = btf__name_by_offset(out->types_.get(), targets->name_off);
+    const auto running = RunningBanner();
+    if (!running) return running.error();
+    if (of != *running) return Error("'" + path + "' is of another kernel, '" + of + "'");
+  }
+  out->is_file_ = true;
+  out->has_targets_ = targets != nullptr;
+  out->path_ = path;
   if (auto registered = out->Register(); !registered) return registered.error();
   return out;
 }
@@ -92,10 +111,11 @@ Status KernelTypes::Register() {
   for (size_t i = 0; i < std::size(kKinds); ++i) {
     LIBBPF_OPTS(libbpf_prog_handler_opts, options, .cookie = reinterpret_cast<long>(this),
                 .prog_prepare_load_fn = Prepare);
-    const std::string section = std::string(kKinds[i].section) + "+";
     handlers_[i] =
-        libbpf_register_prog_handler(section.c_str(), kUntilLoaded, kKinds[i].attach, &options);
-    if (handlers_[i] < 0) return Error(handlers_[i], "telling libbpf of '" + section + "'");
+        libbpf_register_prog_handler(kKinds[i].section, kUntilLoaded, kKinds[i].attach, &options);
+    if (handlers_[i] < 0) {
+      return Error(handlers_[i], std::string("telling libbpf of '") + kKinds[i].section + "'");
+    }
   }
   return Ok();
 }
@@ -106,18 +126,8 @@ KernelTypes::~KernelTypes() {
   }
 }
 
-std::string KernelTypes::path() const { return "/proc/self/fd/" + std::to_string(file_.get()); }
-
-std::optional<uint32_t> KernelTypes::TargetOf(std::string_view section) const {
-  const size_t slash = section.find('/');
-  if (slash == section.npos) return std::nullopt;
-  for (const Kind& kind : kKinds) {
-    if (section.substr(0, slash) != kind.section) continue;
-    const std::string name = kind.prefix + std::string(section.substr(slash + 1));
-    const int id = btf__find_by_name_kind(types_.get(), name.c_str(), kind.kind);
-    if (id > 0) return static_cast<uint32_t>(id);
-  }
-  return std::nullopt;
+std::optional<uint32_t> KernelTypes::TargetOf(const std::string& section) const {
+  return is_file_ ? FindKeptTarget(types_.get(), section) : FindTarget(types_.get(), section);
 }
 
 }  // namespace bpftune

@@ -10,7 +10,6 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <string_view>
 
 #include "controller/result.h"
 #include "controller/unique_fd.h"
@@ -25,17 +24,21 @@ class KernelTypes {
   // Asked from the kernel. Fails if it does not give them out.
   static Result<std::unique_ptr<KernelTypes>> Ask();
 
+  // From a file. Fails if it has no types, or says that it is of another kernel.
+  static Result<std::unique_ptr<KernelTypes>> Read(const std::string& path);
+
   // While it lives libbpf takes from here what programs attach to, in this process.
   ~KernelTypes();
   KernelTypes(const KernelTypes&) = delete;
   KernelTypes& operator=(const KernelTypes&) = delete;
 
   // A file with them, to open objects with; as long as this lives.
-  std::string path() const;
+  const std::string& path() const { return path_; }
 
   // The number of the type that a program of such a section attaches to, "iter/tcp". Nothing: the
-  // kernel has no such thing.
-  std::optional<uint32_t> TargetOf(std::string_view section) const;
+  // kernel has no such thing, or the file does not say.
+  bool has_targets() const { return has_targets_; }
+  std::optional<uint32_t> TargetOf(const std::string& section) const;
 
  private:
   KernelTypes() = default;
@@ -45,7 +48,10 @@ class KernelTypes {
     void operator()(btf* types) const;
   };
   std::unique_ptr<btf, Free> types_;
-  UniqueFd file_;
+  bool is_file_ = false;
+  bool has_targets_ = true;
+  UniqueFd file_;  // of what the kernel gave out
+  std::string path_;
   int handlers_[4] = {};
 };
 

@@ -33,7 +33,7 @@ void SayEach(const std::vector<std::string>& lines, LogSink* log) {
 // Also where nothing works: then most of all.
 std::vector<std::string> DescribeSurroundings(const Options& options) {
   Surroundings s = ReadSurroundings();
-  if (!options.btf.empty()) s.btf_file = BtfFile(options.btf, s.release);
+  if (!s.has_btf && !options.btf.empty()) s.btf_file = BtfFile(options.btf, s.release);
   if (!s.has_btf) s.gives_out_btf = KernelTypes::AreGivenOut();
   if (const auto root = OpenCgroupRoot(); !root) s.no_cgroup = root.error().message();
   return SurroundingsLines(s);

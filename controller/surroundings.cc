@@ -73,12 +73,8 @@ bool IsBefore(const std::string& release, int major, int minor) {
 }
 
 std::string BtfWords(const Surroundings& s) {
-  if (!s.btf_file.empty()) {
-    const bool targets = s.has_btf || s.gives_out_btf;
-    return "'" + s.btf_file + "'" +
-           (targets ? "" : "; what attaches by the kernel's own types does not work");
-  }
   if (s.has_btf) return "the kernel's own";
+  if (!s.btf_file.empty()) return "'" + s.btf_file + "'";
   return s.gives_out_btf ? "asked from the kernel, since /sys/kernel/btf/vmlinux cannot be read"
                          : "none: " + BtfAdvice(s);
 }

@@ -97,13 +97,13 @@ TEST(SurroundingsLinesTest, WhatIsMissingIsSaidWithItsCost) {
     const char* says;
   } kCases[] = {
       {"BTF", [](Surroundings* s) { s->has_btf = false; }, "none: /sys/kernel/btf/vmlinux cannot"},
-      {"BTF", [](Surroundings* s) { s->btf_file = "/b"; }, "'/b'"},
+      {"BTF", [](Surroundings* s) { s->btf_file = "/b"; }, "the kernel's own"},
       {"BTF",
        [](Surroundings* s) {
          s->has_btf = false;
          s->btf_file = "/b";
        },
-       "'/b'; what attaches by the kernel's own types"},
+       "'/b'"},
       {"BTF",
        [](Surroundings* s) {
          s->has_btf = false;
