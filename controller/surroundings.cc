@@ -153,9 +153,9 @@ std::string BtfFile(const std::string& given, const std::string& release) {
 
 std::string BtfAdvice(const Surroundings& s) {
   if (s.has_btf || s.gives_out_btf || !s.btf_file.empty()) return "";
-  return "/sys/kernel/btf/vmlinux cannot be read; mount sysfs at /sys, or boot a kernel that was "
+  return "/sys/kernel/btf/vmlinux cannot be read; mount sysfs at /sys, boot a kernel that was "
          "built "
-         "with CONFIG_DEBUG_INFO_BTF; docs/fall-backs.md says what --btf can do";
+         "with CONFIG_DEBUG_INFO_BTF, or give --btf a file (docs/fall-backs.md)";
 }
 
 std::vector<std::string> SurroundingsLines(const Surroundings& s) {

@@ -141,6 +141,7 @@ Result<Attachment> Attach(bpf_object* object, const HookState& state, int cgroup
     link.reset(bpf_program__attach_iter(program, nullptr));
   } else if (section.starts_with("tp_btf/") || section.starts_with("fentry/") ||
              section.starts_with("fexit/")) {
+    // Not bpf_program__attach(): a section whose handler is ours (kernel_types.h) is unknown to it.
     link.reset(bpf_program__attach_trace(program));
   } else if (section.starts_with("raw_tp/") || section.starts_with("kprobe/") ||
              section.starts_with("kretprobe/")) {

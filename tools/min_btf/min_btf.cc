@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cctype>
 #include <cstdio>
 #include <fstream>
 #include <iterator>
@@ -45,12 +46,13 @@ Result<BtfPtr> Parse(const std::string& path) {
 Result<std::string> BannerOf(const std::string& path) {
   std::ifstream in(path, std::ios::binary);
   const std::string image(std::istreambuf_iterator<char>(in), {});
-  // Beside the line itself the image has the format for it, "Linux version %s".
+  // Beside the line itself, "... #1 SMP ...", the image has the format for it, and since 6.1 a
+  // draft without the number of the build.
   for (size_t at = image.find(kBannerStart); at != image.npos;
        at = image.find(kBannerStart, at + 1)) {
-    const size_t end = image.find('\n', at);
-    const std::string line = image.substr(at, end - at);
-    if (end != image.npos && line.find('%') == line.npos && line.find('\0') == line.npos)
+    const std::string line = image.substr(at, image.find('\n', at) - at);
+    const size_t build = line.find(" #");
+    if (build != line.npos && line.find('\0') == line.npos && std::isdigit(line[build + 2]))
       return line;
   }
   return RunningBanner();
