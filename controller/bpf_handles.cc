@@ -26,11 +26,12 @@ Result<ObjectFile> ReadObject(const std::string& path) {
   return ObjectFile{path, std::move(bytes).str()};
 }
 
-Result<BpfObjectPtr> OpenObject(const ObjectFile& file) {
+Result<BpfObjectPtr> OpenObject(const ObjectFile& file, const std::string& btf) {
   // As libbpf names an object by its file.
   const std::string base = file.path.substr(file.path.rfind('/') + 1);
   const std::string name = base.substr(0, base.find('.'));
-  LIBBPF_OPTS(bpf_object_open_opts, options, .object_name = name.c_str());
+  LIBBPF_OPTS(bpf_object_open_opts, options, .object_name = name.c_str(),
+              .btf_custom_path = btf.empty() ? nullptr : btf.c_str());
   BpfObjectPtr object(bpf_object__open_mem(file.bytes.data(), file.bytes.size(), &options));
   if (!object) return Error::FromErrno("opening '" + file.path + "'");
   return object;

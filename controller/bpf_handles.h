@@ -36,7 +36,8 @@ struct ObjectFile {
 bool IsObjectName(const std::string& name);
 
 Result<ObjectFile> ReadObject(const std::string& path);
-Result<BpfObjectPtr> OpenObject(const ObjectFile& file);
+// `btf`: a file with the kernel's types, as far as the object uses them; empty: the kernel's own.
+Result<BpfObjectPtr> OpenObject(const ObjectFile& file, const std::string& btf = "");
 Result<BpfObjectPtr> OpenObject(const std::string& path);
 
 // Sets a `const volatile` variable of the object before it is loaded. An object that does not use

@@ -18,6 +18,7 @@
 #include "controller/further_objects.h"
 #include "controller/kept/pins.h"
 #include "controller/kept/starts.h"
+#include "controller/kernel_types.h"
 #include "controller/log.h"
 #include "controller/netns_reaper.h"
 #include "controller/options.h"
@@ -29,6 +30,7 @@
 #include "controller/shared_maps.h"
 #include "controller/strategy.h"
 #include "controller/summary.h"
+#include "controller/surroundings.h"
 #include "controller/sysctl_files.h"
 #include "controller/tuner_set.h"
 #include "controller/tuning_state.h"
@@ -92,6 +94,7 @@ class Daemon {
   Applier::Edges MakeEdges();
   Status Prepare(const Options& options);
   Status TellScope();
+  Status FindTypes(const Options& options, Surroundings* around);
   Status LoadTuners(const Options& options);
   // What it decides is done too, unless it is frozen.
   bool Acts() const { return journal_ && mode_ == Mode::kAuto; }
@@ -146,7 +149,8 @@ class Daemon {
   Applier applier_;
   Overrides overrides_;
   NetnsReaper reaper_;
-  UniqueFd cgroup_;  // the tuners attach to it
+  UniqueFd cgroup_;                            // the tuners attach to it
+  std::unique_ptr<KernelTypes> kernel_types_;  // none where libbpf finds them itself
   TunerFacts facts_;
   TunerSet tuners_;
   FurtherObjects further_;

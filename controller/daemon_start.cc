@@ -6,6 +6,7 @@
 #include <malloc.h>
 #include <unistd.h>
 
+#include <optional>
 #include <utility>
 
 #include "controller/cgroup.h"
@@ -126,19 +127,50 @@ Status Daemon::TellScope() {
   return Ok();
 }
 
+// Where libbpf does not find the kernel's types: those of --btf, and what programs attach to, if
+// that is not in it, from the kernel.
+Status Daemon::FindTypes(const Options& options, Surroundings* around) {
+  if (!options.btf.empty()) {
+    around->btf_file = BtfFile(options.btf, around->release);
+    auto read = KernelTypes::Read(around->btf_file);
+    if (!read) return read.error();
+    kernel_types_ = std::move(*read);
+  }
+  if (kernel_types_ && kernel_types_->has_targets()) return Ok();
+  auto asked = KernelTypes::Ask();
+  around->gives_out_btf = asked.has_value();
+  if (asked) kernel_types_ = std::move(*asked);
+  return Ok();
+}
+
 Status Daemon::LoadTuners(const Options& options) {
   auto cgroup = OpenCgroupRoot();
   if (cgroup) cgroup_ = std::move(*cgroup);
+  auto around = ReadSurroundings();
+  if (!around.has_btf) {
+    if (auto found = FindTypes(options, &around); !found) return found;
+  }
   facts_ = {.cgroup_fd = cgroup_.get(),
             .netns_by_inode = kind_ == NetnsIdKind::kInode,
             .confined = !scope_.empty(),
             .page_bytes = static_cast<uint32_t>(sysconf(_SC_PAGESIZE)),
             .without = options.without_hook,
+            .firing = options.support ? TryUse::kAll : TryUse::kInDoubt,
+            .below_cgroup_root = around.below_cgroup_root,
+            .btf = !around.btf_file.empty() ? around.btf_file
+                   : kernel_types_          ? kernel_types_->path()
+                                            : "",
             .log = log_};
+  // Switched on once rather than for each of them.
+  std::optional<RunCounting> counting;
+  if (options.support) counting.emplace();
   LetObjectsAct();
   facts_.modules = UseOfModules();
   auto loaded = TunerSet::Load(options.tuners, maps_, &pins_, facts_);
-  if (!loaded) return loaded.error();
+  if (!loaded) {
+    const std::string advice = BtfAdvice(around);
+    return advice.empty() ? loaded.error() : loaded.error().Within(advice);
+  }
   facts_.modules = ModuleUse::kLookOnly;  // further objects observe at first
   tuners_ = std::move(*loaded);
   for (const auto& tuner : tuners_.tuners()) StartClock(tuner.get());

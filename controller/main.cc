@@ -7,10 +7,13 @@
 #include <string>
 #include <vector>
 
+#include "controller/cgroup.h"
 #include "controller/daemon.h"
+#include "controller/kernel_types.h"
 #include "controller/log.h"
 #include "controller/options.h"
 #include "controller/support.h"
+#include "controller/surroundings.h"
 #include "controller/undo/undo_command.h"
 
 namespace bpftune {
@@ -27,6 +30,15 @@ void SayEach(const std::vector<std::string>& lines, LogSink* log) {
   for (const std::string& line : lines) log->Notice(line);
 }
 
+// Also where nothing works: then most of all.
+std::vector<std::string> DescribeSurroundings(const Options& options) {
+  Surroundings s = ReadSurroundings();
+  if (!s.has_btf && !options.btf.empty()) s.btf_file = BtfFile(options.btf, s.release);
+  if (!s.has_btf) s.gives_out_btf = KernelTypes::AreGivenOut();
+  if (const auto root = OpenCgroupRoot(); !root) s.no_cgroup = root.error().message();
+  return SurroundingsLines(s);
+}
+
 int Main(const std::vector<std::string>& arguments) {
   const ParsedOptions parsed = ParseOptions(arguments);
   if (parsed.leave) {
@@ -39,6 +51,7 @@ int Main(const std::vector<std::string>& arguments) {
   if (options.undo) return Undo(options, log.get());
   auto daemon = Daemon::Start(options, log.get());
   if (!daemon) {
+    if (options.support) SayEach(DescribeSurroundings(options), log.get());
     log->Error("cannot start: " + daemon.error().message());
     if (!options.to_stdout && !options.support) {
       std::fprintf(stderr, "bpftune: cannot start: %s\n", daemon.error().message().c_str());
@@ -48,6 +61,7 @@ int Main(const std::vector<std::string>& arguments) {
   const TunerSet& tuners = (*daemon)->tuners();
   SayEach(SupportLines(tuners, ProbeNetnsIdKind()), log.get());
   if (options.support) {
+    SayEach(DescribeSurroundings(options), log.get());
     SayEach(HookTable(tuners), log.get());
     return 0;
   }

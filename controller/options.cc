@@ -35,7 +35,9 @@ ParsedOptions ParseOptions(const std::vector<std::string>& arguments) {
       "sysctl only when it holds traffic back, and says why. Needs no configuration.",
       "bpftune");
   app.add_flag("-s,--stdout", options.to_stdout, "log to standard output instead of syslog");
-  app.add_flag("-S,--support", options.support, "say what works on this system, and leave");
+  app.add_flag(
+      "-S,--support", options.support,
+      "say what works on this system, and leave; the exit code is 0 if bpftune can run here");
   app.add_flag("-d,--debug", options.debug, "log diagnostics too");
   auto* dry_run =
       app.add_flag("--dry-run", options.dry_run, "decide and explain, but write nothing");
@@ -70,6 +72,11 @@ ParsedOptions ParseOptions(const std::vector<std::string>& arguments) {
       "--enable", options.enable,
       "let this tuner of --objects (a name) change values, not only observe; may be given "
       "more than once");
+  app.add_option(
+         "--btf", options.btf,
+         "where /sys/kernel/btf is missing: file with the types of this kernel, or directory "
+         "with RELEASE.btf (docs/fall-backs.md)")
+      ->check(CLI::ExistingPath);
   app.add_option("--run-dir", options.run_dir, "directory for what it must not forget")
       ->capture_default_str();
   app.add_option("--pin-dir", options.pin_dir,

@@ -19,6 +19,7 @@ struct Options {
   bool undo = false;                   // --undo: instead of running
   uint32_t changes_per_minute = 0;     // --changes-per-minute
   std::string tuners;                  // -l
+  std::string btf;                     // --btf: file or directory; empty: the kernel's own
   std::string run_dir;                 // --run-dir: journal and lock, per instance
   std::string pin_dir;                 // --pin-dir: pinned maps, per instance
   std::vector<std::string> netns;      // -n

@@ -33,6 +33,8 @@ TEST(OptionsTest, TakesShortAndLongOnes) {
     EXPECT_EQ(Arguments{"/proc/self/ns/net"}, parsed.options.netns);
   }
   EXPECT_TRUE(ParseOptions({"-S"}).options.support);
+  EXPECT_EQ("", ParseOptions({}).options.btf);
+  EXPECT_EQ("/proc", ParseOptions({"--btf", "/proc"}).options.btf);
 }
 
 TEST(OptionsTest, TakesTheModes) {

@@ -16,6 +16,24 @@ std::string NotLoaded(const LostTuner& lost) {
   return "not loaded: " + lost.file + ": " + lost.why;
 }
 
+constexpr size_t kProgramWidth = 24;
+
+// Who runs it, and whether that was seen.
+const char* FiringWords(const HookState& state) {
+  if (state.hook.kind != HOOK_EVENT) return "run by bpftune";
+  switch (state.firing) {
+    case Firing::kNotTried:
+      return "not tried";
+    case Firing::kFires:
+      return "fires";
+    case Firing::kSilent:
+      return "silent";
+    case Firing::kCouldNotTell:
+      return "could not tell";
+  }
+  return "";
+}
+
 }  // namespace
 
 std::vector<std::string> SupportLines(const TunerSet& tuners, NetnsIdKind kind) {
@@ -31,13 +49,15 @@ std::vector<std::string> SupportLines(const TunerSet& tuners, NetnsIdKind kind) 
 }
 
 std::vector<std::string> HookTable(const TunerSet& tuners) {
-  std::vector<std::string> out = {Padded("tuner", 14) + Padded("hook", 10) + "runs as"};
+  std::vector<std::string> out = {Padded("tuner", 14) + Padded("hook", 10) +
+                                  Padded("runs as", kProgramWidth) + "does it fire"};
   for (const auto& tuner : tuners.tuners()) {
     for (const HookState& state : tuner->hooks()) {
       const bool lost = state.program.empty();
+      const std::string how = (lost ? "- " + state.hook.loss : state.program) +
+                              (state.preferred ? "" : " (" + state.why_not + ")");
       out.push_back(Padded(tuner->description().name, 14) + Padded(state.hook.name, 10) +
-                    (lost ? "- " + state.hook.loss : state.program) +
-                    (state.preferred ? "" : " (" + state.why_not + ")"));
+                    (lost ? how : Padded(how, kProgramWidth) + FiringWords(state)));
     }
   }
   for (const auto& tuner : tuners.tuners()) {
@@ -54,6 +74,10 @@ std::vector<std::string> HookTable(const TunerSet& tuners) {
   }
   for (const LostTuner& lost : tuners.lost()) out.push_back(NotLoaded(lost));
   return out;
+}
+
+std::string TableLine(const std::string& what, const std::string& how) {
+  return Padded(what, 14) + how;
 }
 
 std::vector<std::string> Losses(const Tuner& tuner) {

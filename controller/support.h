@@ -15,9 +15,13 @@ namespace bpftune {
 // "bpftune works in legacy mode"; then whether each namespace can be told apart for certain.
 std::vector<std::string> SupportLines(const TunerSet& tuners, NetnsIdKind kind);
 
-// One line a hook: tuner, hook, program in use; and what is lost where none works. Likewise one a
-// module, and one a tuner that has nothing to do on this kernel.
+// One line a hook: tuner, hook, program in use, whether the kernel runs it (firing.h); and what is
+// lost where none works. Likewise one a module, and one a tuner that has nothing to do on this
+// kernel.
 std::vector<std::string> HookTable(const TunerSet& tuners);
+
+// A line in the form of that table: what, and how it is.
+std::string TableLine(const std::string& what, const std::string& how);
 
 // What does not work, a line each: of one tuner; of all, and those that are not loaded.
 std::vector<std::string> Losses(const Tuner& tuner);

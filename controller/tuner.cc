@@ -41,7 +41,7 @@ struct Recipe {
   const TunerFacts& facts;
 
   Result<BpfObjectPtr> Load(const Choice& choice) const {
-    auto object = OpenObject(file);
+    auto object = OpenObject(file, facts.btf);
     if (!object) return object;
     bpf_program* program = nullptr;
     bpf_object__for_each_program(program, object->get()) {
@@ -139,9 +139,12 @@ Result<Attachment> Attach(bpf_object* object, const HookState& state, int cgroup
     link.reset(bpf_program__attach_iter(program, &options));
   } else if (section.starts_with("iter/")) {
     link.reset(bpf_program__attach_iter(program, nullptr));
-  } else if (section.starts_with("tp_btf/") || section.starts_with("raw_tp/") ||
-             section.starts_with("fentry/") || section.starts_with("fexit/") ||
-             section.starts_with("kprobe/") || section.starts_with("kretprobe/")) {
+  } else if (section.starts_with("tp_btf/") || section.starts_with("fentry/") ||
+             section.starts_with("fexit/")) {
+    // Not bpf_program__attach(): a section whose handler is ours (kernel_types.h) is unknown to it.
+    link.reset(bpf_program__attach_trace(program));
+  } else if (section.starts_with("raw_tp/") || section.starts_with("kprobe/") ||
+             section.starts_with("kretprobe/")) {
     link.reset(bpf_program__attach(program));
   } else {
     return Error("section '" + std::string(section) + "' is not one that bpftune attaches");
@@ -155,7 +158,7 @@ class Search {
  public:
   Search(const Description& description, const std::set<std::string>& without) {
     for (const Hook& hook : description.hooks) {
-      HookState& state = states_.emplace_back(HookState{hook, "", false, ""});
+      HookState& state = states_.emplace_back(HookState{.hook = hook});
       auto& left = left_.emplace_back();
       for (const std::string& name : hook.programs) {
         if (!without.contains(name)) {
@@ -176,6 +179,8 @@ class Search {
     for (const HookState& state : states_) out.push_back(state.program);
     return out;
   }
+
+  void Note(size_t row, Firing firing) { states_[row].firing = firing; }
 
   // What this hook would run by has failed. Each call uses one up, so a search ends.
   void Reject(size_t row, const Error& error) {
@@ -205,6 +210,7 @@ class Search {
     HookState& state = states_[row];
     state.program = left_[row].empty() ? "" : left_[row].front();
     state.preferred = state.program == state.hook.programs.front();
+    state.firing = Firing::kNotTried;
   }
 
   // Beside the hooks of the description.
@@ -229,6 +235,36 @@ bool AttachAll(bpf_object* object, int cgroup_fd, Search* search, std::vector<At
     (*links)[row] = std::move(*link);
   }
   return true;
+}
+
+bool IsInDoubt(std::string_view section, const TunerFacts& facts) {
+  return IsOnFunction(section) ||
+         (!facts.below_cgroup_root && (section == "sockops" || section.starts_with("cgroup/")));
+}
+
+// Tries what is attached. False: one is silent, and has been rejected.
+bool TryAll(const bpf_object* object, const TunerFacts& facts, Search* search) {
+  std::vector<size_t> rows;
+  std::vector<const bpf_program*> programs;
+  for (size_t row = 0; row < search->states().size(); ++row) {
+    const HookState& state = search->states()[row];
+    if (state.hook.kind != HOOK_EVENT || state.program.empty()) continue;
+    const bpf_program* program = bpf_object__find_program_by_name(object, state.program.c_str());
+    if (facts.firing != TryUse::kAll && !IsInDoubt(bpf_program__section_name(program), facts))
+      continue;
+    rows.push_back(row);
+    programs.push_back(program);
+  }
+  if (programs.empty()) return true;
+  const std::vector<Firing> answers = TryFiring(programs);
+  bool all_fire = true;
+  for (size_t i = 0; i < rows.size(); ++i) {
+    search->Note(rows[i], answers[i]);
+    if (answers[i] != Firing::kSilent) continue;
+    search->Reject(rows[i], Error("attached, but the kernel never runs it"));
+    all_fire = false;
+  }
+  return all_fire;
 }
 
 // What its checks say, before anything is asked of the other hooks: where there is nothing to do
@@ -316,6 +352,10 @@ Result<Tuner> Tuner::Load(const ObjectFile& file, Description description, uint1
     }
     if (!loaded) continue;
     if (!AttachAll(loaded->get(), facts.cgroup_fd, &search, &tuner.links_)) continue;
+    if (!TryAll(loaded->get(), facts, &search)) {
+      tuner.links_.clear();
+      continue;
+    }
     tuner.object_ = std::move(*loaded);
     break;
   }

@@ -11,6 +11,7 @@
 
 #include "controller/bpf_handles.h"
 #include "controller/description.h"
+#include "controller/firing.h"
 #include "controller/kept/kept_maps.h"
 #include "controller/log.h"
 #include "controller/modules.h"
@@ -19,7 +20,13 @@
 
 namespace bpftune {
 
-// What every object is told before it is loaded.
+// Which of the hooks are tried whether they fire (firing.h).
+enum class TryUse {
+  kInDoubt,  // those that may attach and stay silent here; for the time of a start
+  kAll,
+};
+
+// What every object is told before it is loaded, and what to make of it.
 struct TunerFacts {
   int cgroup_fd = -1;  // root of cgroup v2; negative: there is none; outlives the tuners
   bool netns_by_inode = false;
@@ -27,15 +34,19 @@ struct TunerFacts {
   uint32_t page_bytes = 4096;
   std::set<std::string> without;             // programs not to be used (--without-hook)
   ModuleUse modules = ModuleUse::kLookOnly;  // those of the description, before anything is loaded
+  TryUse firing = TryUse::kInDoubt;
+  bool below_cgroup_root = true;  // else programs of control groups are in doubt
+  std::string btf;                // of the kernel, in a file; empty: libbpf finds the kernel's own
   LogSink* log = nullptr;  // for what the verifier says of a program it refuses, at debug level
 };
 
 // How a hook came out.
 struct HookState {
   Hook hook;
-  std::string program;     // the one in use; empty: none works
-  bool preferred = false;  // it is the first alternative
-  std::string why_not;     // what the last alternative that failed said
+  std::string program = {};  // the one in use; empty: none works
+  bool preferred = false;    // it is the first alternative
+  std::string why_not = {};  // what the last alternative that failed said
+  Firing firing = Firing::kNotTried;
 };
 
 // How a module came out.

@@ -1,13 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note
-# run_in_vm.sh KERNEL MODULES TIME MEMORY PROGRAMS TUNERS TEST [NAME=VALUE]...: what vm_test runs, in Bazel's environment.
+# run_in_vm.sh KERNEL MODULES TIME MEMORY cmdline=ARGUMENTS PROGRAMS TUNERS TEST [NAME=VALUE]...: what vm_test runs, in Bazel's environment.
 # TIME: real or virtual. PROGRAMS: of this machine, with commas; the test says what it misses of those that are not there.
 # TUNERS: with commas, or all. The guest gets the runfiles tree without the objects of the others, so that the test finds
 # everything where it expects it.
 set -eu
-kernel=$1 modules=$2 memory=$4 programs=$5 tuners=$6 test=$7
+kernel=$1 modules=$2 memory=$4 cmdline=${5#cmdline=} programs=$6 tuners=$7 test=$8
 virtual_time=$([ "$3" = real ] || echo --virtual-time)
-shift 7
+shift 8
 
 quote() {
 	printf "'%s' " "$(printf '%s' "$1" | sed "s/'/'\\\\''/g")"
@@ -40,7 +40,7 @@ fi
 status=0
 # shellcheck disable=SC2086 # none, or words
 PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=tools python3 -m vm_lib \
-	$virtual_time --mem "$memory" --time-limit $((TEST_TIMEOUT - 60)) --mod "$modules" --add "$files:$tree" $add --out "$out" \
+	$virtual_time --mem "$memory" --cmdline "$cmdline" --time-limit $((TEST_TIMEOUT - 60)) --mod "$modules" --add "$files:$tree" $add --out "$out" \
 	"$kernel" -- "mkdir /out/files; $command $(quote "./$test")" || status=$?
 
 # Bazel shows these as if the test had run here.

@@ -54,6 +54,7 @@ def vm_test(
         programs = [],
         tuners = [],
         memory = "1G",
+        cmdline = "",
         virtual_time = True,
         env = {},
         tags = [],
@@ -76,6 +77,7 @@ def vm_test(
       tuners: the tuners that its daemons load, beside netns and sysctl; none named: all. An emulated
         machine takes half a minute to verify them all, at each start.
       memory: the guest's.
+      cmdline: more arguments for the kernel.
       virtual_time: the guest's clock counts its own instructions and skips its idle time: ten
         minutes of waiting take seconds, and the host's load does not matter. Else real time.
       env: more environment variables for it.
@@ -92,6 +94,7 @@ def vm_test(
             ",".join(_MODULES + modules),
             "virtual" if virtual_time else "real",
             memory,
+            "cmdline=" + cmdline,
             ",".join(programs) or "none",
             ",".join(tuners) or "all",
             "$(rootpath %s)" % test,

@@ -19,7 +19,11 @@ inline constexpr char kNetnsObject[] = "bpf/tuners/netns.bpf.o";
 inline constexpr char kTcpBufferObject[] = "bpf/tuners/tcp_buffer.bpf.o";
 inline constexpr char kAskObject[] = "testing/objects/ask.bpf.o";
 inline constexpr char kContestObject[] = "testing/objects/contest.bpf.o";
+inline constexpr char kProbesObject[] = "testing/objects/probes.bpf.o";
 inline constexpr char kSpareObject[] = "testing/objects/spare.bpf.o";
+
+// Runs a command in surroundings that lack something; its head says which.
+inline constexpr char kWithinPath[] = "testing/objects/within";
 
 class TunerFolder {
  public:

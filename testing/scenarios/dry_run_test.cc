@@ -17,6 +17,7 @@
 
 #include "testing/netns_harness/bulk_flow.h"
 #include "testing/netns_harness/expect.h"
+#include "testing/objects/tuner_folder.h"
 #include "testing/privilege.h"
 #include "testing/scenarios/bulk_case.h"
 #include "testing/scenarios/frag_case.h"
@@ -228,10 +229,10 @@ INSTANTIATE_TEST_SUITE_P(Tuners, DryRunTest,
 TEST(DryRunReadOnlyTest, GoesWithoutAWarningWhereSysctlsCannotBeWritten) {
   BPFTUNE_NEEDS_PRIVILEGE();
   ASSERT_OK_AND_ASSIGN(const auto situation, CutBacklog::Create());
-  ASSERT_OK_AND_ASSIGN(Daemon daemon,
-                       Daemon::Start("testing/objects/with_read_only_sysctls",
-                                     Apart({kDaemonPath, "-s", "-l", kTunersPath, "--dry-run", "-n",
-                                            situation->host().netns_path()})));
+  ASSERT_OK_AND_ASSIGN(
+      Daemon daemon,
+      Daemon::Start(kWithinPath, Apart({"read-only-sysctls", kDaemonPath, "-s", "-l", kTunersPath,
+                                        "--dry-run", "-n", situation->host().netns_path()})));
   ASSERT_TRUE(daemon.WaitForLine("this is a dry run", kPatience));
   const size_t warnings = daemon.CountLines("^bpftune: ");  // of what this kernel lacks
   ASSERT_OK(situation->Begin());

@@ -8,6 +8,7 @@
 
 #include "testing/netns_harness/bulk_flow.h"
 #include "testing/netns_harness/expect.h"
+#include "testing/objects/tuner_folder.h"
 #include "testing/privilege.h"
 #include "testing/scenarios/administrator.h"
 #include "testing/scenarios/bulk_case.h"
@@ -22,9 +23,8 @@ TEST(FaultReadOnlyTest, AValueThatCannotBeWrittenIsSaidOnceAndCounted) {
   const BulkCase c = {.side = Side::kSend, .cap = 131072, .rtt_ms = 40, .rate_mbit = 100};
   ASSERT_OK_AND_ASSIGN(Path path, Path::Create(c));
   ASSERT_OK_AND_ASSIGN(
-      Daemon daemon,
-      Daemon::Start("testing/objects/with_read_only_sysctls",
-                    Apart({kDaemonPath, "-s", "-l", kTunersPath, "-n", path.a->netns_path()})));
+      Daemon daemon, Daemon::Start(kWithinPath, Apart({"read-only-sysctls", kDaemonPath, "-s", "-l",
+                                                       kTunersPath, "-n", path.a->netns_path()})));
   ASSERT_TRUE(daemon.WaitForLine("per-netns policy", 30s));
   ASSERT_OK_AND_ASSIGN(BulkFlow flow, BulkFlow::Start(path.link->a(), path.link->b()));
 

@@ -15,7 +15,8 @@ _HEAD = """\
 <!-- Made by `tools/matrix docs` of testing/matrix/rows.bzl and testing/matrix/expected/. -->
 # Kernel support
 
-Oldest kernel: 5.10. Needed: BTF (`/sys/kernel/btf/vmlinux`), cgroup v2 (mounted or not), root.
+Oldest kernel: 5.10. Needed: BTF, cgroup v2 (mounted or not), root; what happens without, and what
+else may be missing: [fall-backs.md](fall-backs.md).
 `bpftune -S` prints this table, in these words, for the running kernel. fentry, kprobes and ftrace
 are not needed by any tuner so far.
 
