@@ -62,7 +62,7 @@ STEPS = [
         "tcp_buffer",
         "//testing/smoke:engine_smoke_test",
         ["tcp_buffer"],
-        ["*YieldsToTheAdministrator", "*RaisesNoMoreThanIsNeeded"],
+        ["*YieldsToTheAdministrator"],
     ),
     _test("tcp_conn_loss", "//testing/smoke:loss_smoke_test", _CONGESTION),
     _test(

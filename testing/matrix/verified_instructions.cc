@@ -39,7 +39,9 @@ InUse ReadSupport(std::istream& in) {
   while (std::getline(in, line)) {
     if (line.starts_with("bpftune does not support per-netns")) out.netns_by_inode = true;
     std::istringstream words(line);
-    std::string tuner, hook, program;
+    std::string tuner;
+    std::string hook;
+    std::string program;
     if (words >> tuner >> hook >> program && program.starts_with(hook + "__")) {
       out.programs[tuner].push_back(program);
     }
