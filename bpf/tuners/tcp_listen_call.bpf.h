@@ -63,7 +63,8 @@ static __always_inline __u32 listen_backlog(void)
 
 		if (size < tuner_page_bytes)
 			size = tuner_page_bytes;
-		return arm64_backlog_at(stack + size - bpf_core_type_size(struct pt_regs___on_arm64));
+		size -= bpf_core_type_size(struct pt_regs___on_arm64);
+		return arm64_backlog_at(stack + size);
 	}
 	if (bpf_core_field_exists(struct pt_regs___on_x86, orig_ax)) {
 		char *regs = stack + X86_THREAD_SIZE - bpf_core_type_size(struct pt_regs___on_x86);

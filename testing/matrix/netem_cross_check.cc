@@ -8,8 +8,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <cmath>
+#include <chrono>
 #include <cstdio>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -67,8 +68,10 @@ class NetemCrossCheck : public ::testing::Test {
     ASSERT_OK(Shape(pair_->b, netem));
   }
 
-  Result<Host> a_ = Error("not yet"), b_ = Error("not yet");
-  Result<Host> c_ = Error("not yet"), d_ = Error("not yet");
+  Result<Host> a_ = Error("not yet");
+  Result<Host> b_ = Error("not yet");
+  Result<Host> c_ = Error("not yet");
+  Result<Host> d_ = Error("not yet");
   Result<Link> link_ = Error("not yet");
   Result<VethPair> pair_ = Error("not yet");
 };

@@ -39,7 +39,9 @@ InUse ReadSupport(std::istream& in) {
   while (std::getline(in, line)) {
     if (line.starts_with("bpftune does not support per-netns")) out.netns_by_inode = true;
     std::istringstream words(line);
-    std::string tuner, hook, program;
+    std::string tuner;
+    std::string hook;
+    std::string program;
     if (words >> tuner >> hook >> program && program.starts_with(hook + "__")) {
       out.programs[tuner].push_back(program);
     }
@@ -85,11 +87,11 @@ Status Print(const std::string& folder, const std::string& tuner,
   auto description = ReadDescription(object->get());
   if (!description) return description.error();
   const Status told = Tell(object->get(), *description, names, netns_by_inode);
-  if (!told) return told;
+  if (!told) return told.error();
   std::map<std::string, std::string> logs;
   for (const std::string& name : names) {
     bpf_program* program = bpf_object__find_program_by_name(object->get(), name.c_str());
-    if (!program) return Error("'" + tuner + "' has no program '" + name + "'");
+    if (!program) return Error("there is no program '" + name + "'");
     std::string& log = logs[name];
     log.resize(kLogBytes);
     bpf_program__set_autoload(program, true);
