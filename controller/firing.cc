@@ -119,9 +119,9 @@ RunCounting::RunCounting() : fd_(bpf_enable_stats(BPF_STATS_RUN_TIME)) {}
 std::vector<Firing> TryFiring(const std::vector<const bpf_program*>& programs) {
   std::vector<Firing> out(programs.size(), Firing::kCouldNotTell);
   std::vector<Cause> causes;
-  for (const bpf_program* program : programs) {
-    causes.push_back(CauseOf(bpf_program__section_name(program)));
-  }
+  std::ranges::transform(programs, std::back_inserter(causes), [](const bpf_program* program) {
+    return CauseOf(bpf_program__section_name(program));
+  });
   if (std::ranges::all_of(causes, [](Cause cause) { return cause == Cause::kNone; })) return out;
   const RunCounting counting;
   for (int attempt = 0; attempt < kAttempts; ++attempt) {

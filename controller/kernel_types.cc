@@ -33,6 +33,7 @@ constexpr Kind kKinds[] = {
 constexpr bpf_prog_type kUntilLoaded = BPF_PROG_TYPE_RAW_TRACEPOINT;
 
 int Prepare(bpf_program* program, bpf_prog_load_opts* options, long cookie) {
+  // NOLINTNEXTLINE(performance-no-int-to-ptr): that is how libbpf hands it on
   const auto* types = reinterpret_cast<const KernelTypes*>(cookie);
   const auto target = types->TargetOf(bpf_program__section_name(program));
   if (!target) return -ESRCH;

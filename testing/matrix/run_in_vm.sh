@@ -17,11 +17,12 @@ tree=/runfiles
 out=$TEST_TMPDIR/out
 command="mkdir -p /tmp/test && cd $tree/$TEST_WORKSPACE && exec env \
 TEST_SRCDIR=$tree TEST_WORKSPACE=$TEST_WORKSPACE TEST_TMPDIR=/tmp/test \
-TEST_UNDECLARED_OUTPUTS_DIR=/out/files XML_OUTPUT_FILE=/out/test.xml BPFTUNE_REQUIRE_PRIVILEGED=1 \
-${TESTBRIDGE_TEST_ONLY:+GTEST_FILTER=$(quote "$TESTBRIDGE_TEST_ONLY")}"
+TEST_UNDECLARED_OUTPUTS_DIR=/out/files XML_OUTPUT_FILE=/out/test.xml BPFTUNE_REQUIRE_PRIVILEGED=1"
 for variable in "$@"; do
 	command="$command $(quote "$variable")"
 done
+# What was asked for by hand counts more than the target's own choice.
+command="$command ${TESTBRIDGE_TEST_ONLY:+GTEST_FILTER=$(quote "$TESTBRIDGE_TEST_ONLY")}"
 
 add=
 for program in $(echo "$programs" | tr , ' '); do

@@ -66,6 +66,7 @@ std::string ReleaseOf(const std::string& banner) {
 
 Status Run(std::vector<std::string> words) {
   std::vector<char*> argv;
+  argv.reserve(words.size() + 1);
   for (std::string& word : words) argv.push_back(word.data());
   argv.push_back(nullptr);
   const pid_t child = fork();
