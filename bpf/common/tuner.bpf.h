@@ -26,6 +26,7 @@
 #include "bpf/common/kernel.bpf.h"
 #include "bpf/common/netns.bpf.h"
 #include "bpf/common/state.bpf.h"
+#include "bpf/common/walk.bpf.h"
 
 /* Counters that every tuner has, in front of its own. */
 #define TUNER_COMMON_COUNTERS(C)                                         \
@@ -130,10 +131,10 @@
 	char _license[] SEC("license") = "GPL"
 
 /* For a HOOK_CHECK: there is nothing to tune on this kernel, and why. */
-#define STAND_DOWN(iterator, text)                                             \
+#define STAND_DOWN(seq, text)                                                  \
 	({                                                                     \
 		static const char why[] = text;                                \
-		bpf_seq_write((iterator)->meta->seq, why, sizeof(why) - 1);    \
+		bpf_seq_write(seq, why, sizeof(why) - 1);                      \
 	})
 
 /* The tuner's counters: row of the description -> count, a cell per CPU.

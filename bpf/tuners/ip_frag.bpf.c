@@ -149,7 +149,7 @@ static __always_inline void consider(const struct state_key *key_in_map, struct 
 	pulse.restless += r->restless;
 }
 
-static __always_inline void finish_pulse(void)
+static __always_inline void finish_pulse(struct seq_file *seq)
 {
 	struct beat *beat = own_beat();
 	__u64 now = bpf_ktime_get_ns();
@@ -164,18 +164,7 @@ static __always_inline void finish_pulse(void)
 	pulse.given = pulse.next_ns = pulse.restless = 0;
 }
 
-SEC("?iter/bpf_map_elem")
-int look__reassemblies(struct bpf_iter__bpf_map_elem *ctx)
-{
-	struct state_key *key = ctx->key;
-	struct reassembly *r = ctx->value;
-
-	if (key && r)
-		consider(key, r);
-	else
-		finish_pulse();
-	return 0;
-}
+WALK_MAP(look, reassemblies, consider, finish_pulse)
 
 /* ---- the visit: looking inside ------------------------------------ */
 
@@ -258,12 +247,10 @@ __noinline int look_inside(__u32 row)
 	return 0;
 }
 
-SEC("?iter/bpf_map_elem")
-int inside__once(struct bpf_iter__bpf_map_elem *ctx)
+static __always_inline void look_inside_all(struct seq_file *seq)
 {
-	if (!ctx->value) /* the walk of the map itself is over */
-		return 0;
 	look_inside(TUNABLE_IPFRAG);
 	look_inside(TUNABLE_IP6FRAG);
-	return 0;
 }
+
+WALK_MAP(inside, once, walk_nothing_each, look_inside_all)

@@ -121,24 +121,21 @@ static __always_inline void set_beat(void)
 	beat->asleep = beat->period_ms == BEAT_KEEP_MS || !beat->period_ms;
 }
 
-/* Called for each thing learned, then once more. */
-SEC("?iter/bpf_map_elem")
-int tables__neighbours(struct bpf_iter__bpf_map_elem *ctx)
+static __always_inline void look_at_learned(const struct state_key *key_in_map, struct learned *l)
 {
-	struct state_key *key_in_map = ctx->key;
-	struct learned *l = ctx->value;
-	struct state_key key;
+	struct state_key key = *key_in_map;
 
-	if (key_in_map && l) {
-		key = *key_in_map;
-		if (key.device)
-			look_at_device(&key, l);
-		return 0;
-	}
+	if (key.device)
+		look_at_device(&key, l);
+}
+
+static __always_inline void finish_look(struct seq_file *seq)
+{
 	look_at_tables();
 	end_sweep();
 	set_beat();
 	count(COUNT_LOOKS);
 	pulse.moved = pulse.near = pulse.kept = 0;
-	return 0;
 }
+
+WALK_MAP(tables, neighbours, look_at_learned, finish_look)

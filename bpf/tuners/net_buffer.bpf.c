@@ -146,7 +146,7 @@ static __always_inline void set_beat(void)
 	beat->period_ms = tuner_confined ? 0 : watching ? BEAT_WATCHING_MS : BEAT_MS;
 }
 
-static __always_inline void finish_look(void)
+static __always_inline void finish_look(struct seq_file *seq)
 {
 	count(COUNT_LOOKS);
 	if (look.now_ns && !tuner_confined) {
@@ -162,21 +162,15 @@ static __always_inline void finish_look(void)
 	__builtin_memset(&look, 0, sizeof(look));
 }
 
-/* Called for each line of softnet_stat, then once more without one. A line of
- * zeros is none: or of a CPU that has received nothing yet. */
-SEC("?iter/bpf_map_elem")
-int look__softnet(struct bpf_iter__bpf_map_elem *ctx)
+/* A line of softnet_stat. One of zeros is none: or of a CPU that has received
+ * nothing yet. */
+static __always_inline void look_at_line(const void *key, const struct softnet_line *line)
 {
-	struct softnet_line *line = ctx->value;
-
-	if (!line) {
-		finish_look();
-		return 0;
-	}
 	if (!line->processed && !line->dropped)
-		return 0;
+		return;
 	if (!look.now_ns)
 		look.now_ns = bpf_ktime_get_ns();
 	look_at_cpu(line);
-	return 0;
 }
+
+WALK_MAP(look, softnet, look_at_line, finish_look)

@@ -62,18 +62,14 @@ __noinline int walk_net(__u64 address)
 	return 0;
 }
 
-SEC("?iter/bpf_map_elem")
-int walk__tuner_alive(struct bpf_iter__bpf_map_elem *ctx)
+static __always_inline void look_for_all(const void *key, struct alive *alive)
 {
-	struct alive *alive = ctx->value;
-
-	if (!alive) /* the walk of the map itself is over */
-		return 0;
 	alive->complete = walk_namespaces();
 	if (!alive->complete)
 		count(COUNT_INCOMPLETE);
-	return 0;
 }
+
+WALK_MAP(walk, tuner_alive, look_for_all, walk_nothing_done)
 
 SEC("?tp_btf/sched_process_exec")
 int BPF_PROG(exec__tp_btf, struct task_struct *task)

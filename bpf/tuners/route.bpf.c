@@ -250,18 +250,15 @@ static __always_inline void set_beat(void)
 	beat->asleep = beat->period_ms == BEAT_KEEP_MS || !beat->period_ms;
 }
 
-/* Called for each entry of the map, then once more without one. */
-SEC("?iter/bpf_map_elem")
-int walk__counts(struct bpf_iter__bpf_map_elem *ctx)
+static __always_inline void look_at_namespaces(struct seq_file *seq)
 {
-	if (ctx->value)
-		return 0;
 	found.growing = found.many = found.kept = 0;
 	walk_namespaces();
 	set_beat();
 	count(COUNT_WALKS);
-	return 0;
 }
+
+WALK_MAP(walk, counts, walk_nothing_each, look_at_namespaces)
 
 /* `force`: there are more than gc_thresh. Without, it is a timer's look. */
 SEC("?fentry/fib6_run_gc")
@@ -276,10 +273,10 @@ int BPF_PROG(pressure__fentry, unsigned long expires, struct net *net, bool forc
 
 /* ---- is there a limit? --------------------------------------------------- */
 
-SEC("?iter/bpf_map_elem")
-int limit__counts(struct bpf_iter__bpf_map_elem *ctx)
+static __always_inline void look_for_limit(struct seq_file *seq)
 {
-	if (!ctx->value && !bpf_core_type_matches(struct dst_ops___limited))
-		STAND_DOWN(ctx, ROUTE_NO_LIMIT);
-	return 0;
+	if (!bpf_core_type_matches(struct dst_ops___limited))
+		STAND_DOWN(seq, ROUTE_NO_LIMIT);
 }
+
+WALK_MAP(limit, counts, walk_nothing_each, look_for_limit)

@@ -284,26 +284,17 @@ int watch__cgroup(struct bpf_sysctl *ctx)
  * Carries out what the controller ordered, and learns who the daemon is. The
  * controller runs it before its first write and with each new order.
  */
-SEC("?iter/bpf_map_elem")
-int orders__tuner_orders(struct bpf_iter__bpf_map_elem *ctx)
+static __always_inline void carry_out(const struct state_key *key_in_map, const struct order *order)
 {
-	struct state_key *key_in_map = ctx->key;
-	struct order *order = ctx->value;
+	struct state_key key = *key_in_map;
 	struct owner yielded = {};
-	struct state_key key;
 	struct owner *owner;
 	__u64 generation;
 
-	/* Whoever is first: later somebody else may bring an order. */
-	if (!daemon_tgid)
-		daemon_tgid = BPF_CORE_READ(current_task(), tgid);
-	if (!key_in_map || !order)
-		return 0;
-	key = *key_in_map;
 	owner = bpf_map_lookup_elem(&tuner_owners, &key);
 	generation = owner ? owner->generation : 0;
 	if (order->generation != generation)
-		return 0; /* somebody wrote in between: that counts */
+		return; /* somebody wrote in between: that counts */
 	if (order->kind == ORDER_RECLAIM) {
 		/* This field alone: whatever a foreign write replaces at this
 		 * moment, it does not lose. */
@@ -327,5 +318,13 @@ int orders__tuner_orders(struct bpf_iter__bpf_map_elem *ctx)
 		if (bpf_map_update_elem(&tuner_owners, &key, &yielded, BPF_NOEXIST))
 			count(COUNT_STATE_FULL);
 	}
-	return 0;
 }
+
+/* Whoever is first, before there is an order: later somebody else may bring one. */
+static __always_inline void meet_daemon(struct seq_file *seq)
+{
+	if (!daemon_tgid)
+		daemon_tgid = BPF_CORE_READ(current_task(), tgid);
+}
+
+WALK_MAP(orders, tuner_orders, carry_out, meet_daemon)

@@ -327,7 +327,7 @@ static __always_inline bool wanted_at_rest(__u64 now)
 	return sweep.sockets || now - sweep.memory_moved_ns < cfg_memory_watch_ns;
 }
 
-static __always_inline void finish_sweep(void)
+static __always_inline void finish_sweep(struct seq_file *seq)
 {
 	struct beat *beat = own_beat();
 	__u64 now = bpf_ktime_get_ns();
@@ -347,16 +347,4 @@ static __always_inline void finish_sweep(void)
 	sweep.sockets = sweep.moving = sweep.urgent = 0;
 }
 
-/* Called for each socket that has a storage, then once more without one. */
-SEC("?iter/bpf_sk_storage_map")
-int sweep__flows(struct bpf_iter__bpf_sk_storage_map *ctx)
-{
-	struct flow *flow = ctx->value;
-	struct sock *sk = ctx->sk;
-
-	if (sk && flow)
-		sweep_socket(sk, flow);
-	else
-		finish_sweep();
-	return 0;
-}
+WALK_SOCKETS(sweep, flows, sweep_socket, finish_sweep)

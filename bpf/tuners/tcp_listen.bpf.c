@@ -283,7 +283,7 @@ static __always_inline void set_beat(void)
 		beat->period_ms = BEAT_BUSY_MS;
 }
 
-static __always_inline void finish_sweep(void)
+static __always_inline void finish_sweep(struct seq_file *seq)
 {
 	end_sweep();
 	set_beat();
@@ -291,29 +291,8 @@ static __always_inline void finish_sweep(void)
 	sweep.waiting = sweep.kept = 0;
 }
 
-/* Called for each listener that has a storage, then once more without one. */
-SEC("?iter/bpf_sk_storage_map")
-int sweep__listeners(struct bpf_iter__bpf_sk_storage_map *ctx)
-{
-	struct listener *listener = ctx->value;
-	struct sock *sk = ctx->sk;
-
-	if (sk && listener)
-		sweep_listener(sk, listener);
-	else
-		finish_sweep();
-	return 0;
-}
+WALK_SOCKETS(sweep, listeners, sweep_listener, finish_sweep)
 
 /* ---- coming down --------------------------------------------------------- */
 
-SEC("?iter/bpf_map_elem")
-int decay__backlogs(struct bpf_iter__bpf_map_elem *ctx)
-{
-	struct state_key *key_in_map = ctx->key;
-	struct listening *l = ctx->value;
-
-	if (key_in_map && l)
-		come_down(key_in_map, l);
-	return 0;
-}
+WALK_MAP(decay, backlogs, come_down, walk_nothing_done)

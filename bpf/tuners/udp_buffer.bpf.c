@@ -333,8 +333,10 @@ static __always_inline void set_beat(void)
 		beat->period_ms = BEAT_FAST_MS;
 }
 
-static __always_inline void finish_sweep(void)
+static __always_inline void finish_sweep(struct seq_file *seq)
 {
+	if (tuner_confined)
+		return;
 	look_at_most(&most_asker.side[SIDE_RECEIVE], TUNABLE_RMEM_MAX);
 	look_at_most(&most_asker.side[SIDE_SEND], TUNABLE_WMEM_MAX);
 	for (__u32 i = 0; i < BURSTS; i++)
@@ -347,22 +349,14 @@ static __always_inline void finish_sweep(void)
 	sweep.waiting = sweep.busy = 0;
 }
 
-/* Called for each socket that has a storage, then once more without one. */
-SEC("?iter/bpf_sk_storage_map")
-int sweep__askers(struct bpf_iter__bpf_sk_storage_map *ctx)
+static __always_inline void look_at_asker(struct sock *sk, struct asker *asker)
 {
-	struct asker *asker = ctx->value;
-	struct sock *sk = ctx->sk;
-
 	if (tuner_confined)
-		return 0;
-	if (!sk || !asker) {
-		finish_sweep();
-		return 0;
-	}
+		return;
 	look_at_request(asker, &asker->side[SIDE_RECEIVE], &most_asker.side[SIDE_RECEIVE],
 			TUNABLE_RMEM_MAX, (__u32)sk->sk_rcvbuf / 2);
 	look_at_request(asker, &asker->side[SIDE_SEND], &most_asker.side[SIDE_SEND],
 			TUNABLE_WMEM_MAX, (__u32)sk->sk_sndbuf / 2);
-	return 0;
 }
+
+WALK_SOCKETS(sweep, askers, look_at_asker, finish_sweep)

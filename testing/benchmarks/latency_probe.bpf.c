@@ -80,15 +80,12 @@ static __always_inline void decide(__u32 row, enum probe_place place)
 	count(COUNT_DECISIONS);
 }
 
-/* Called for each target, then once more: only then it decides, as a sweep
- * does. Where both get their turn they take turns in being first. */
-SEC("?iter/bpf_map_elem")
-int decide__probe_targets(struct bpf_iter__bpf_map_elem *ctx)
+/* It decides at the end of a walk, as a sweep does. Where both get their turn
+ * they take turns in being first. */
+static __always_inline void decide_all(struct seq_file *seq)
 {
 	struct beat *beat = own_beat();
 
-	if (ctx->key)
-		return 0;
 	if (beat)
 		beat->period_ms = BEAT_MIN_MS;
 	if (pulses & 2) {
@@ -98,5 +95,6 @@ int decide__probe_targets(struct bpf_iter__bpf_map_elem *ctx)
 		decide(pulses & 1, PROBE_ALONE);
 	}
 	pulses++;
-	return 0;
 }
+
+WALK_MAP(decide, probe_targets, walk_nothing_each, decide_all)

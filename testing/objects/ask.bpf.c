@@ -38,26 +38,24 @@ static __always_inline void remember(const struct state_key *key)
 		bpf_map_update_elem(&remembered, key, &once, BPF_NOEXIST);
 }
 
-SEC("?iter/bpf_map_elem")
-int ask__asked(struct bpf_iter__bpf_map_elem *ctx)
+static __always_inline void ask(const void *key_in_map, struct request *wish)
 {
-	struct request *wish = ctx->value;
 	struct request *request;
 	struct state_key key;
 	__u16 kind;
 
-	if (!wish || !wish->kind)
-		return 0;
+	if (!wish->kind)
+		return;
 	kind = wish->kind;
 	wish->kind = 0; /* once: it is the daemon's pulse too */
 	key = state_key_of(wish->netns, wish->tunable);
 	if (kind == REQUEST_SET && !pending_begin(&key, wish->sequence))
-		return 0;
+		return;
 	request = request_begin(kind, wish->netns);
 	if (!request) {
 		if (kind == REQUEST_SET)
 			bpf_map_delete_elem(&tuner_pending, &key);
-		return 0;
+		return;
 	}
 	__builtin_memcpy(request, wish, sizeof(*request));
 	request->kind = kind;
@@ -67,5 +65,6 @@ int ask__asked(struct bpf_iter__bpf_map_elem *ctx)
 	request_send(request, RING_WAKE);
 	if (kind == REQUEST_SET)
 		remember(&key);
-	return 0;
 }
+
+WALK_MAP(ask, asked, ask, walk_nothing_done)

@@ -9,7 +9,7 @@ TUNER_DEFINE_STRATEGIES(CONTEST, "contest", "has strategies of fixed scores");
 
 #include "bpf/common/request.bpf.h"
 
-/* Of one entry, so that a walk over it calls a program once with a value. */
+/* To be walked. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
@@ -17,39 +17,38 @@ struct {
 	__type(value, __u32);
 } ground SEC(".maps");
 
-static __always_inline int run(struct bpf_iter__bpf_map_elem *ctx, __u32 strategy, __u32 counter,
-			       __s64 score)
+static __always_inline void run(__u32 strategy, __u32 counter, __s64 score)
 {
 	struct beat *beat = own_beat();
 
-	if (!ctx->value)
-		return 0;
 	count(counter);
 	if (strategy_now() != strategy)
 		count(COUNT_OUT_OF_TURN);
 	score_strategy(strategy, score);
 	if (beat)
 		beat->period_ms = BEAT_MIN_MS;
-	return 0;
 }
 
-SEC("?iter/bpf_map_elem")
-int first__ground(struct bpf_iter__bpf_map_elem *ctx)
+static __always_inline void run_first(struct seq_file *seq)
 {
-	return run(ctx, STRATEGY_FIRST, COUNT_FIRST_RAN, 10);
+	run(STRATEGY_FIRST, COUNT_FIRST_RAN, 10);
 }
 
-SEC("?iter/bpf_map_elem")
-int second__ground(struct bpf_iter__bpf_map_elem *ctx)
+WALK_MAP(first, ground, walk_nothing_each, run_first)
+
+static __always_inline void run_second(struct seq_file *seq)
 {
-	return run(ctx, STRATEGY_SECOND, COUNT_SECOND_RAN, 30);
+	run(STRATEGY_SECOND, COUNT_SECOND_RAN, 30);
 }
 
-SEC("?iter/bpf_map_elem")
-int third__ground(struct bpf_iter__bpf_map_elem *ctx)
+WALK_MAP(second, ground, walk_nothing_each, run_second)
+
+static __always_inline void run_third(struct seq_file *seq)
 {
-	return run(ctx, STRATEGY_THIRD, COUNT_THIRD_RAN, 20);
+	run(STRATEGY_THIRD, COUNT_THIRD_RAN, 20);
 }
+
+WALK_MAP(third, ground, walk_nothing_each, run_third)
 
 SEC("?tp_btf/no_kernel_has_this")
 int broken__tp_btf(void *ctx)
