@@ -151,6 +151,7 @@ class Daemon {
   NetnsReaper reaper_;
   UniqueFd cgroup_;                            // the tuners attach to it
   std::unique_ptr<KernelTypes> kernel_types_;  // none where libbpf finds them itself
+  std::set<std::string> refused_;
   TunerFacts facts_;
   TunerSet tuners_;
   FurtherObjects further_;

@@ -160,6 +160,7 @@ Status Daemon::LoadTuners(const Options& options) {
             .btf = !around.btf_file.empty() ? around.btf_file
                    : kernel_types_          ? kernel_types_->path()
                                             : "",
+            .refused = &refused_,
             .log = log_};
   // Switched on once rather than for each of them.
   std::optional<RunCounting> counting;

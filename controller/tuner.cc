@@ -5,6 +5,7 @@
 #include <bpf/btf.h>
 
 #include <algorithm>
+#include <map>
 #include <set>
 #include <string_view>
 
@@ -156,15 +157,21 @@ Result<Attachment> Attach(bpf_object* object, const HookState& state, int cgroup
 // The search for a set of programs, one a hook, that load and attach together.
 class Search {
  public:
-  Search(const Description& description, const std::set<std::string>& without) {
+  Search(const Description& description, const bpf_object* object, const TunerFacts& facts)
+      : refused_(facts.refused) {
     for (const Hook& hook : description.hooks) {
       HookState& state = states_.emplace_back(HookState{.hook = hook});
       auto& left = left_.emplace_back();
       for (const std::string& name : hook.programs) {
-        if (!without.contains(name)) {
-          left.push_back(name);
-        } else {
+        const bpf_program* program = bpf_object__find_program_by_name(object, name.c_str());
+        const std::string section = program ? bpf_program__section_name(program) : "";
+        sections_[name] = section;
+        if (facts.without.contains(name)) {
           state.why_not = name + ": switched off with --without-hook";
+        } else if (refused_ && refused_->contains(section)) {
+          state.why_not = name + ": this kernel refuses " + section;
+        } else {
+          left.push_back(name);
         }
       }
       TakeFirst(states_.size() - 1);
@@ -184,25 +191,30 @@ class Search {
 
   // What this hook would run by has failed. Each call uses one up, so a search ends.
   void Reject(size_t row, const Error& error) {
-    states_[row].why_not = states_[row].program + ": " + error.message();
+    const std::string& program = states_[row].program;
+    states_[row].why_not = program + ": " + error.message();
+    if (error.code() == EPERM && refused_) refused_->insert(sections_[program]);
     left_[row].erase(left_[row].begin());
     TakeFirst(row);
   }
 
+  // The first alternative of a hook that loads alone; those before it are rejected. None: none does.
+  BpfObjectPtr LoadFirst(size_t row, const Recipe& recipe) {
+    while (!states_[row].program.empty()) {
+      Choice alone(states_.size());
+      alone[row] = states_[row].program;
+      auto loaded = recipe.Load(alone);
+      if (loaded) return std::move(*loaded);
+      Reject(row, loaded.error());
+    }
+    return nullptr;
+  }
+
   // One program spoils the load of all: finds out which, by loading each alone. False: none does.
   bool RejectWhatDoesNotLoad(const Recipe& recipe) {
-    bool found = false;
-    for (size_t row = 0; row < states_.size(); ++row) {
-      while (!states_[row].program.empty()) {
-        Choice alone(states_.size());
-        alone[row] = states_[row].program;
-        auto loaded = recipe.Load(alone);
-        if (loaded) break;
-        Reject(row, loaded.error());
-        found = true;
-      }
-    }
-    return found;
+    const Choice before = choice();
+    for (size_t row = 0; row < states_.size(); ++row) LoadFirst(row, recipe);
+    return choice() != before;
   }
 
  private:
@@ -213,6 +225,8 @@ class Search {
     state.firing = Firing::kNotTried;
   }
 
+  std::set<std::string>* refused_;
+  std::map<std::string, std::string> sections_;  // by program
   // Beside the hooks of the description.
   std::vector<HookState> states_;
   std::vector<std::vector<std::string>> left_;  // in order of preference
@@ -269,16 +283,14 @@ bool TryAll(const bpf_object* object, const TunerFacts& facts, Search* search) {
 
 // What its checks say, before anything is asked of the other hooks: where there is nothing to do
 // they need not work, nor cost the time of a load. A check that does not load says nothing.
-Result<std::string> WhyStandDown(const Recipe& recipe, const std::vector<HookState>& states) {
+Result<std::string> WhyStandDown(const Recipe& recipe, Search* search) {
   std::string reason;
-  for (size_t row = 0; row < states.size() && reason.empty(); ++row) {
-    const HookState& state = states[row];
-    if (state.hook.kind != HOOK_CHECK || state.program.empty()) continue;
-    Choice alone(states.size());
-    alone[row] = state.program;
-    auto loaded = recipe.Load(alone);
+  for (size_t row = 0; row < search->states().size() && reason.empty(); ++row) {
+    const HookState& state = search->states()[row];
+    if (state.hook.kind != HOOK_CHECK) continue;
+    auto loaded = search->LoadFirst(row, recipe);
     if (!loaded) continue;
-    auto attached = Attach(loaded->get(), state, recipe.facts.cgroup_fd);
+    auto attached = Attach(loaded.get(), state, recipe.facts.cgroup_fd);
     if (!attached) continue;
     auto ran = RunIterator(attached->link.get(), &reason);
     if (!ran) return ran.error().Within(recipe.description.name + ", " + state.program);
@@ -334,11 +346,11 @@ Result<Tuner> Tuner::Load(const ObjectFile& file, Description description, uint1
   if (!kept) return kept.error().Within("'" + file.path + "'");
   tuner.kept_ = std::move(*kept);
   tuner.state_maps_ = NamesOfStateMaps(opened->get());
+  Search search(tuner.description_, opened->get(), facts);
   opened->reset();
   tuner.LookForModules(facts.modules);
   const Recipe recipe{file, id, tuner.description_, maps, tuner.kept_, facts};
-  Search search(tuner.description_, facts.without);
-  auto reason = WhyStandDown(recipe, search.states());
+  auto reason = WhyStandDown(recipe, &search);
   if (!reason) return reason.error();
   tuner.stands_down_ = std::move(*reason);
   if (!tuner.stands_down_.empty()) return tuner;

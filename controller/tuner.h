@@ -37,6 +37,9 @@ struct TunerFacts {
   TryUse firing = TryUse::kInDoubt;
   bool below_cgroup_root = true;  // else programs of control groups are in doubt
   std::string btf;                // of the kernel, in a file; empty: libbpf finds the kernel's own
+  // Sections that the kernel refuses altogether (EPERM), as one object has found out: those of the
+  // next are not tried, which takes milliseconds each. Outlives the tuners.
+  std::set<std::string>* refused = nullptr;
   LogSink* log = nullptr;  // for what the verifier says of a program it refuses, at debug level
 };
 

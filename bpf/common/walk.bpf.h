@@ -80,19 +80,20 @@ static __always_inline void walk_nothing_done(struct seq_file *seq)
 	SEC("?iter/task_file")                                                 \
 	int hook##__files__##walked(struct bpf_iter__task_file *ctx)              \
 	{                                                                      \
+		struct file *file = ctx->file;                                         \
 		struct socket *socket;                                         \
 		struct sock *sk;                                               \
 		__u64 *last;                                                   \
 		void *value;                                                   \
                                                                                \
-		if (!ctx->file) {                                              \
+		if (!file) {                                                   \
 			walk_number++;                                         \
 			done(ctx->meta->seq);                                  \
 			return 0;                                              \
 		}                                                              \
-		socket = bpf_sock_from_file(ctx->file);                        \
+		socket = bpf_sock_from_file(file);                             \
 		sk = socket ? socket->sk : NULL;                               \
-		value = sk ? bpf_sk_storage_get(&walked, sk, NULL, 0) : NULL;     \
+		value = sk ? bpf_sk_storage_get(&walked, sk, NULL, 0) : NULL;  \
 		if (!value)                                                    \
 			return 0;                                              \
 		last = bpf_sk_storage_get(&met, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE); \
