@@ -169,7 +169,7 @@ class Search {
         if (facts.without.contains(name)) {
           state.why_not = name + ": switched off with --without-hook";
         } else if (refused_ && refused_->contains(section)) {
-          state.why_not = name + ": this kernel refuses " + section;
+          state.why_not = NotPermitted(name);
         } else {
           left.push_back(name);
         }
@@ -192,8 +192,12 @@ class Search {
   // What this hook would run by has failed. Each call uses one up, so a search ends.
   void Reject(size_t row, const Error& error) {
     const std::string& program = states_[row].program;
-    states_[row].why_not = program + ": " + error.message();
-    if (error.code() == EPERM && refused_) refused_->insert(sections_[program]);
+    if (error.code() == EPERM) {
+      if (refused_) refused_->insert(sections_[program]);
+      states_[row].why_not = NotPermitted(program);
+    } else {
+      states_[row].why_not = program + ": " + error.message();
+    }
     left_[row].erase(left_[row].begin());
     TakeFirst(row);
   }
@@ -218,6 +222,11 @@ class Search {
   }
 
  private:
+  // The same words whether it was tried or one like it.
+  std::string NotPermitted(const std::string& program) {
+    return program + ": " + sections_[program] + " is not permitted here";
+  }
+
   void TakeFirst(size_t row) {
     HookState& state = states_[row];
     state.program = left_[row].empty() ? "" : left_[row].front();

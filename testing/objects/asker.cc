@@ -31,10 +31,10 @@ Result<Asker> Asker::Of(pid_t daemon) {
   auto held = HeldObjects::Of(daemon);
   if (!held) return held.error();
   Asker out;
-  auto walk = held->LinkOf("ask__asked");
+  auto walk = held->LinkOf("ask");
   if (!walk) return walk.error();
   out.walk_ = std::move(*walk);
-  auto carry_out = held->LinkOf("orders__" MAP_ORDERS);
+  auto carry_out = held->LinkOf("orders");
   if (!carry_out) return carry_out.error();
   out.carry_out_ = std::move(*carry_out);
   for (const auto& [name, fd] : {std::pair{"asked", &out.asked_},

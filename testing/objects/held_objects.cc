@@ -38,12 +38,12 @@ Result<HeldObjects> HeldObjects::Of(pid_t pid) {
       {programs.begin(), programs.end()}, {links.begin(), links.end()}, {maps.begin(), maps.end()}};
 }
 
-Result<UniqueFd> HeldObjects::Program(const std::string& name) const {
+Result<UniqueFd> HeldObjects::ProgramOf(const std::string& hook) const {
   for (const uint32_t id : programs) {
     UniqueFd fd(bpf_prog_get_fd_by_id(id));
-    if (fd && NameOf(fd.get()) == name.substr(0, kNameMost)) return fd;
+    if (fd && NameOf(fd.get()).starts_with(hook + "__")) return fd;
   }
-  return Error("there is no program '" + name + "'");
+  return Error("there is no program of a hook '" + hook + "'");
 }
 
 Result<UniqueFd> HeldObjects::Map(const std::string& name) const {
@@ -59,16 +59,16 @@ Result<UniqueFd> HeldObjects::Map(const std::string& name) const {
   return Error("there is no map '" + name + "'");
 }
 
-Result<UniqueFd> HeldObjects::LinkOf(const std::string& program) const {
+Result<UniqueFd> HeldObjects::LinkOf(const std::string& hook) const {
   for (const uint32_t id : links) {
     UniqueFd fd(bpf_link_get_fd_by_id(id));
     bpf_link_info info = {};
     __u32 length = sizeof(info);
     if (!fd || bpf_obj_get_info_by_fd(fd.get(), &info, &length) != 0) continue;
     const UniqueFd attached(bpf_prog_get_fd_by_id(info.prog_id));
-    if (attached && NameOf(attached.get()) == program.substr(0, kNameMost)) return fd;
+    if (attached && NameOf(attached.get()).starts_with(hook + "__")) return fd;
   }
-  return Error("the program '" + program + "' is not attached");
+  return Error("no program of a hook '" + hook + "' is attached");
 }
 
 std::vector<std::string> HeldObjects::StillThere() const {

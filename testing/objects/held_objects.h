@@ -23,11 +23,11 @@ struct HeldObjects {
 
   static Result<HeldObjects> Of(pid_t pid);
 
-  // Descriptors on the program or map of that name (cut to 15 characters, as the kernel does).
-  Result<UniqueFd> Program(const std::string& name) const;
+  // Descriptors on the program by which a hook runs, and on the link by which that is attached.
+  Result<UniqueFd> ProgramOf(const std::string& hook) const;
+  Result<UniqueFd> LinkOf(const std::string& hook) const;
+  // ... on the map of that name (cut to 15 characters, as the kernel does).
   Result<UniqueFd> Map(const std::string& name) const;
-  // ... on the link by which the program of that name is attached.
-  Result<UniqueFd> LinkOf(const std::string& program) const;
 
   // What of it the kernel still has: "program 17 'flow__sockops'", "link 4". Empty: nothing.
   std::vector<std::string> StillThere() const;

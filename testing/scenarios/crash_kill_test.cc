@@ -30,8 +30,8 @@ TEST_F(CrashTest, KilledWhileTuningItLeavesNothingInTheKernel) {
   ASSERT_OK_AND_ASSIGN(BulkFlow flow, BulkFlow::Start(path.link->a(), path.link->b()));
   ASSERT_TRUE(daemon.WaitForLine(OccurredIn(*path.a, TunableOf(c.side)), 20s));
   ASSERT_OK_AND_ASSIGN(HeldObjects held, HeldObjects::Of(daemon.pid()));
-  for (const char* name : {"flow__sockops", "sweep__flows", "watch__cgroup"}) {
-    ASSERT_OK(held.Program(name));
+  for (const char* hook : {"flow", "sweep", "watch"}) {
+    ASSERT_OK(held.ProgramOf(hook));
   }
   ASSERT_GE(held.links.size(), 3U);
   ASSERT_EQ(held.StillThere().size(), held.programs.size() + held.links.size() + held.maps.size());

@@ -274,7 +274,7 @@ TEST_F(RestartTest, AMapOfAnotherSizeIsNotUsed) {
 TEST_F(RestartTest, SomethingThatIsNoMapIsNotUsed) {
   ASSERT_OK_AND_ASSIGN(Life first, Live());
   ASSERT_OK_AND_ASSIGN(HeldObjects held, HeldObjects::Of(first.daemon.pid()));
-  ASSERT_OK_AND_ASSIGN(UniqueFd program, held.Program("ask__asked"));
+  ASSERT_OK_AND_ASSIGN(UniqueFd program, held.ProgramOf("ask"));
   ASSERT_OK(first.daemon.Stop());
   ASSERT_NO_FATAL_FAILURE(Replace(MAP_OWNERS, program.get()));
   ASSERT_NO_FATAL_FAILURE(Replace(MAP_LAYOUT, program.get()));

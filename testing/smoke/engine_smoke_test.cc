@@ -48,29 +48,29 @@ TEST_F(EngineSmokeTest, SaysWhatThisKernelSupports) {
   EXPECT_EQ(daemon.CountLines("^tuner +hook +runs as"), 1U);
   // Without these nothing is tuned, on any kernel.
   EXPECT_EQ(daemon.CountLines("^sysctl +watch +watch__cgroup"), 1U);
-  EXPECT_EQ(daemon.CountLines("^sysctl +orders +orders__tuner_orders"), 1U);
-  EXPECT_EQ(daemon.CountLines("^netns +walk +walk__tuner_alive"), 1U);
+  EXPECT_EQ(daemon.CountLines("^sysctl +orders +orders__(each__)?tuner_orders"), 1U);
+  EXPECT_EQ(daemon.CountLines("^netns +walk +walk__(each__)?tuner_alive"), 1U);
   EXPECT_EQ(daemon.CountLines("^netns +exec +exec__tp_btf"), 1U);
-  EXPECT_EQ(daemon.CountLines("^route +(walk +walk__counts|- +stands down: )"), 1U);
+  EXPECT_EQ(daemon.CountLines("^route +(walk +walk__(each__)?counts|- +stands down: )"), 1U);
   EXPECT_EQ(daemon.CountLines("^tcp_buffer +flow +flow__sockops"), 1U);
-  EXPECT_EQ(daemon.CountLines("^tcp_buffer +sweep +sweep__flows"), 1U);
+  EXPECT_EQ(daemon.CountLines("^tcp_buffer +sweep +sweep__(files__)?flows"), 1U);
   EXPECT_EQ(daemon.CountLines("^tcp_conn +conn +conn__sockops"), 1U);
   EXPECT_EQ(
       daemon.CountLines("^tcp_bbr +bbr +bbr__struct_ops|not loaded: .*tcp_bbr.*kernel's own bbr"),
       1U);
   EXPECT_EQ(daemon.CountLines("^tcp_listen +listen +listen__sockops"), 1U);
-  EXPECT_EQ(daemon.CountLines("^tcp_listen +sweep +sweep__listeners"), 1U);
+  EXPECT_EQ(daemon.CountLines("^tcp_listen +sweep +sweep__(files__)?listeners"), 1U);
   EXPECT_EQ(daemon.CountLines("^udp_buffer +request +request__cgroup"), 1U);
   EXPECT_EQ(daemon.CountLines("^udp_buffer +loss +loss__tp_btf"), 1U);
-  EXPECT_EQ(daemon.CountLines("^udp_buffer +sweep +sweep__askers"), 1U);
+  EXPECT_EQ(daemon.CountLines("^udp_buffer +sweep +sweep__(files__)?askers"), 1U);
   EXPECT_EQ(daemon.CountLines("^ip_frag +drop +drop__tp_btf"), 1U);
-  EXPECT_EQ(daemon.CountLines("^ip_frag +look +look__reassemblies"), 1U);
-  EXPECT_EQ(daemon.CountLines("^ip_frag +inside +inside__once"), 1U);
-  EXPECT_EQ(daemon.CountLines("^net_buffer +look +look__softnet"), 1U);
+  EXPECT_EQ(daemon.CountLines("^ip_frag +look +look__(each__)?reassemblies"), 1U);
+  EXPECT_EQ(daemon.CountLines("^ip_frag +inside +inside__(each__)?once"), 1U);
+  EXPECT_EQ(daemon.CountLines("^net_buffer +look +look__(each__)?softnet"), 1U);
   EXPECT_EQ(daemon.CountLines("^neigh +create +create__tp_btf"), 1U);
   EXPECT_EQ(daemon.CountLines("^neigh +wait +wait__tp_btf"), 1U);
   EXPECT_EQ(daemon.CountLines("^neigh +found +found__tp_btf"), 1U);
-  EXPECT_EQ(daemon.CountLines("^neigh +tables +tables__neighbours"), 1U);
+  EXPECT_EQ(daemon.CountLines("^neigh +tables +tables__(each__)?neighbours"), 1U);
   // So that the log of the matrix shows what each kernel has.
   for (const std::string& line : exit.lines) std::printf("    %s\n", line.c_str());
 }
