@@ -13,23 +13,22 @@ namespace {
 
 struct Needed {
   cap_value_t capability;
+  bool in_sys_admin;  // which includes it
   const char* loss;
 };
 
 constexpr Needed kNeeded[] = {
-    {CAP_BPF, "no program can be loaded"},
-    {CAP_PERFMON, "hooks that trace the kernel do not work"},
-    {CAP_NET_ADMIN, "hooks on sockets and control groups do not work, and no module is loaded"},
-    {CAP_SYS_ADMIN, "network namespaces other than its own are not tuned"},
-    {CAP_SYS_PTRACE,
+    {CAP_BPF, true, "nothing can be loaded"},
+    {CAP_PERFMON, true, "hooks that trace the kernel do not work"},
+    {CAP_NET_ADMIN, false, "no module is loaded for another congestion control"},
+    {CAP_SYS_ADMIN, false, "no network namespace but its own is tuned"},
+    {CAP_SYS_PTRACE, false,
      "before Linux 6.18 network namespaces that have no name below /run/netns are not found"},
 };
 
-// Since 5.11 the memory of maps is counted where the process's other memory is; libbpf tells by the
-// same helper. Where that cannot be asked, there is no harm in keeping it.
-bool MapsCountAsLockedMemory() {
-  return libbpf_probe_bpf_helper(BPF_PROG_TYPE_SOCKET_FILTER, BPF_FUNC_ktime_get_coarse_ns,
-                                 nullptr) != 1;
+// libbpf does it, where the kernel needs it, with the first thing that it loads.
+void RaiseLimitOfLockedMemory() {
+  (void)libbpf_probe_bpf_helper(BPF_PROG_TYPE_SOCKET_FILTER, BPF_FUNC_ktime_get_coarse_ns, nullptr);
 }
 
 bool Has(cap_t capabilities, cap_value_t capability, cap_flag_t set) {
@@ -65,17 +64,17 @@ Result<std::vector<std::string>> KeepOnlyWhatIsNeeded() {
     if (!Has(now.get(), capability, CAP_PERMITTED)) return false;
     return cap_set_flag(kept.get(), CAP_PERMITTED, 1, &capability, CAP_SET) == 0;
   };
+  const bool has_sys_admin = Has(now.get(), CAP_SYS_ADMIN, CAP_PERMITTED);
   for (const Needed& needed : kNeeded) {
-    if (keep(needed.capability)) continue;
+    if (keep(needed.capability) || (needed.in_sys_admin && has_sys_admin)) continue;
     lines.push_back("without " + NameOf(needed.capability) + " " + needed.loss);
   }
-  if (Has(now.get(), CAP_SYS_RESOURCE, CAP_PERMITTED) && MapsCountAsLockedMemory()) {
-    keep(CAP_SYS_RESOURCE);
-  }
-  const cap_value_t always = CAP_BPF;
+  const cap_value_t always =
+      Has(kept.get(), CAP_BPF, CAP_PERMITTED) ? CAP_BPF : CAP_SYS_ADMIN;
   if (Has(kept.get(), always, CAP_PERMITTED)) {
     (void)cap_set_flag(kept.get(), CAP_EFFECTIVE, 1, &always, CAP_SET);  // fails for no such flag
   }
+  RaiseLimitOfLockedMemory();
   LeaveBoundingSet(kept.get());
   (void)cap_reset_ambient();  // goes with what is permitted in any case
   if (cap_set_proc(kept.get()) != 0) return Error::FromErrno("giving up capabilities");

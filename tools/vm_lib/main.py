@@ -16,6 +16,7 @@ from vm_lib.initramfs import Initramfs
 from vm_lib.store import Kernel, Store, note
 
 _KEPT_CONSOLES = 20
+_DISK_MODULES = ("virtio_pci", "virtio_blk", "ext4")
 
 _DESCRIPTION = """\
 Boots a Debian kernel in QEMU (no KVM, nothing installed, no disk) and runs COMMAND in it as root.
@@ -60,6 +61,9 @@ def _parser() -> argparse.ArgumentParser:
         " programs bring their shared libraries")
     add("--mod", action="append", default=[], metavar="M,M...",
         help="load these modules first, with those they need")
+    add("--root", type=pathlib.Path, metavar="IMAGE",
+        help="an ext4 image with systemd, which is booted (nothing is written to it); COMMAND runs"
+        " there when it is up, and finds what was added below /vm")
     add("--mem", default="1G", help="the guest's memory (default %(default)s)")
     add("--cmdline", default="", metavar="ARGS", help="more arguments for the kernel")
     add("--time-limit", type=float, default=300, metavar="SECONDS",
@@ -107,6 +111,9 @@ def _pack(kernel: Kernel, options: argparse.Namespace, command: list[str]) -> by
         path = pathlib.Path(source)
         image.add(path, destination or str(path.absolute()))
     wanted = [name for names in options.mod for name in names.split(",") if name]
+    if options.root:
+        wanted = [*_DISK_MODULES, *wanted]
+        image.hand_over_to_disk()
     image.add_modules(modules.ModuleFolder(kernel.folder, kernel.release).in_load_order(wanted))
     image.add_kernel_config(kernel.release, kernel.config)
     image.add_command(shell_line(command) + "\n")
@@ -153,6 +160,7 @@ def _run(kernel: Kernel, options: argparse.Namespace, command: list[str]) -> int
             memory=options.mem,
             extra_arguments=options.cmdline,
             virtual_time=options.virtual_time,
+            disk=options.root,
         )
         machine.initramfs.write_bytes(_pack(kernel, options, command))
         ending = qemu.run(machine, options.time_limit, _pass_on)

@@ -29,6 +29,7 @@ class Machine:
     memory: str
     extra_arguments: str
     virtual_time: bool
+    disk: pathlib.Path | None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,6 +54,9 @@ def command_line(machine: Machine) -> list[str]:
     if machine.virtual_time:
         # The guest's clock counts instructions and skips idle time: no dependence on our load.
         command += ["-icount", "shift=3,sleep=off"]
+    if machine.disk:
+        # What the guest writes is gone with it.
+        command += ["-drive", f"file={machine.disk},format=raw,if=virtio,snapshot=on"]
     command += ["-chardev", "stdio,id=output,signal=off"]
     command += ["-serial", f"file:{machine.console}", "-serial", "chardev:output"]
     command += ["-serial", f"file:{machine.events}", "-serial", f"file:{machine.out_archive}"]
