@@ -8,15 +8,15 @@ export HOME="$work"
 # Folders that are ours alone belong to the package; the others to the distribution.
 tar -tf "$tar" | sed 's,^\.,,' | while read -r path; do
 	case $path in
-	*/bpftune/) echo "%dir ${path%/}" ;;
+	*/bpftune/*/ | */bpftune/) echo "%dir ${path%/}" ;;
 	*/) ;;
 	*) echo "$path" ;;
 	esac
 done >"$work/files"
 if ! rpmbuild -bb --target "$architecture" \
 	--define "_topdir $work/top" --define "_tmppath $work" --define "_rpmdir $work/out" \
-	--define "_dbpath $work/db" --define "tar $tar" --define "files $work/files" \
-	--define "version $version" --define "_build_id_links none" \
+	--define "_dbpath $work/db" --define "tree_tar $tar" --define "file_list $work/files" \
+	--define "package_version $version" --define "_build_id_links none" \
 	--define "__os_install_post %{nil}" --define "debug_package %{nil}" \
 	--define "_buildhost reproducible" --define "use_source_date_epoch_as_buildtime 1" \
 	--define "clamp_mtime_to_source_date_epoch 1" \

@@ -3,6 +3,6 @@
 
 VERSION = "0.1.0"
 
-# Seconds since 1970, 2026-12-01: the time stamp of every file in a package, so that the same sources give the
+# Seconds since 1970, 2026-11-01: the time stamp of every file in a package, so that the same sources give the
 # same bytes.
-RELEASED = "1796083200"
+RELEASED = "1793491200"
