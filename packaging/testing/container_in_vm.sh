@@ -73,11 +73,11 @@ until_true 300 grep -q 'per-netns policy' /tmp/log || fail "does not start"
 sleep 5
 traffic 10
 until_true 60 grep -q 'change net.ipv4.tcp_wmem' /tmp/log || fail "nothing was raised"
-echo "tcp_wmem: $first -> $(wmem)"
-[ "$(wmem)" -gt "$first" ] || fail "tcp_wmem is $(wmem)"
+echo "tcp_wmem: $FIRST_WMEM -> $(wmem)"
+[ "$(wmem)" -gt "$FIRST_WMEM" ] || fail "tcp_wmem is $(wmem)"
 [ -s /run/bpftune/all/undo.journal ] || fail "the journal is not on the node"
 
 step "stopped, it puts everything back"
 kill -TERM "$(cat /run/bpftune/all/lock)"
-until_true 60 eval '[ "$(wmem)" = "$first" ]' || fail "stopped, tcp_wmem is $(wmem)"
+until_true 60 eval '[ "$(wmem)" = "$FIRST_WMEM" ]' || fail "stopped, tcp_wmem is $(wmem)"
 echo "container_in_vm: passed"

@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 # What the scripts of this folder that run in a machine of their own have in common.
 export DEBIAN_FRONTEND=noninteractive
-first=131072 # of net.ipv4.tcp_wmem, before anything is tuned
+FIRST_WMEM=131072 # what net.ipv4.tcp_wmem allows before anything is tuned
 
 step() { echo "== $*"; }
 # until_true SECONDS COMMAND...
@@ -26,7 +26,7 @@ make_path() {
 		ip netns exec ${host%:*} tc qdisc add dev wire root netem delay 20ms rate 50mbit limit 1000
 		ip netns exec ${host%:*} sysctl -qw net.ipv4.tcp_no_metrics_save=1
 	done
-	ip netns exec near sysctl -qw "net.ipv4.tcp_wmem=4096 16384 $first"
+	ip netns exec near sysctl -qw "net.ipv4.tcp_wmem=4096 16384 $FIRST_WMEM"
 	ip netns exec far iperf3 -s -D
 	sleep 1
 }
