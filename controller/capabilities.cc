@@ -69,8 +69,7 @@ Result<std::vector<std::string>> KeepOnlyWhatIsNeeded() {
     if (keep(needed.capability) || (needed.in_sys_admin && has_sys_admin)) continue;
     lines.push_back("without " + NameOf(needed.capability) + " " + needed.loss);
   }
-  const cap_value_t always =
-      Has(kept.get(), CAP_BPF, CAP_PERMITTED) ? CAP_BPF : CAP_SYS_ADMIN;
+  const cap_value_t always = Has(kept.get(), CAP_BPF, CAP_PERMITTED) ? CAP_BPF : CAP_SYS_ADMIN;
   if (Has(kept.get(), always, CAP_PERMITTED)) {
     (void)cap_set_flag(kept.get(), CAP_EFFECTIVE, 1, &always, CAP_SET);  // fails for no such flag
   }

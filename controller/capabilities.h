@@ -7,7 +7,8 @@
 //   CAP_BPF           always: bpf() to read and write maps. Where unprivileged BPF is off, Linux
 //                     before 5.19 asks for it at every command.
 //   CAP_PERFMON       loading programs that trace; perf_event_open() for kprobes
-//   CAP_NET_ADMIN     loading and attaching programs of control groups, sockets, congestion control;
+//   CAP_NET_ADMIN     loading and attaching programs of control groups, sockets, congestion
+//   control;
 //                     setsockopt(TCP_CONGESTION) of what is a module yet: the kernel loads it for
 //                     whoever has that, so CAP_SYS_MODULE is not needed
 //   CAP_SYS_ADMIN     setns() and open_by_handle_at() of a network namespace; fsopen(), fsconfig()
@@ -34,8 +35,8 @@
 namespace bpftune {
 
 // From here on the process, and whatever it might start, has those of the above that it has now,
-// and CAP_BPF in force, or what includes it. Returns a line for each that it lacks: what does not work then. Call it
-// once, before there is a second thread.
+// and CAP_BPF in force, or what includes it. Returns a line for each that it lacks: what does not
+// work then. Call it once, before there is a second thread.
 Result<std::vector<std::string>> KeepOnlyWhatIsNeeded();
 
 struct FreeCapabilities {

@@ -28,8 +28,8 @@ uint64_t Kernel(const std::string& name) {
   return 0;
 }
 
-const uint64_t kFive = Bit(CAP_BPF) | Bit(CAP_PERFMON) | Bit(CAP_NET_ADMIN) | Bit(CAP_SYS_ADMIN) |
-                       Bit(CAP_SYS_PTRACE);
+const uint64_t kFive =
+    Bit(CAP_BPF) | Bit(CAP_PERFMON) | Bit(CAP_NET_ADMIN) | Bit(CAP_SYS_ADMIN) | Bit(CAP_SYS_PTRACE);
 
 // As if the process had been started without it.
 void GiveUp(cap_value_t capability) {

@@ -43,8 +43,8 @@ uint64_t OfProcess(pid_t pid, const std::string& name) {
 
 constexpr uint64_t Bit(cap_value_t capability) { return uint64_t{1} << capability; }
 
-constexpr uint64_t kServiceBits = Bit(CAP_BPF) | Bit(CAP_PERFMON) | Bit(CAP_NET_ADMIN) |
-                                  Bit(CAP_SYS_ADMIN) | Bit(CAP_SYS_PTRACE);
+constexpr uint64_t kServiceBits =
+    Bit(CAP_BPF) | Bit(CAP_PERFMON) | Bit(CAP_NET_ADMIN) | Bit(CAP_SYS_ADMIN) | Bit(CAP_SYS_PTRACE);
 
 // A name for a namespace, as `ip netns` makes one.
 class NamedNetns {
@@ -86,7 +86,8 @@ class PrivilegesTest : public ::testing::Test {
 
   // With the capabilities that the service has, but for one, if one is named: "-sys_ptrace".
   Result<Daemon> Start(const std::string& netns, const std::string& without = "") const {
-    const std::string set = std::string("-all,+") + kService + (without.empty() ? "" : ",") + without;
+    const std::string set =
+        std::string("-all,+") + kService + (without.empty() ? "" : ",") + without;
     return Daemon::Start(kSetpriv.path,
                          Apart({"--no-new-privs", "--bounding-set", set, "--inh-caps", "-all",
                                 kDaemonPath, "-s", "-l", kTunersPath, "-n", netns}));
