@@ -7,8 +7,7 @@
 //   CAP_BPF           always: bpf() to read and write maps. Where unprivileged BPF is off, Linux
 //                     before 5.19 asks for it at every command.
 //   CAP_PERFMON       loading programs that trace; perf_event_open() for kprobes
-//   CAP_NET_ADMIN     loading and attaching programs of control groups, sockets, congestion
-//   control;
+//   CAP_NET_ADMIN     loading and attaching programs of control groups and sockets;
 //                     setsockopt(TCP_CONGESTION) of what is a module yet: the kernel loads it for
 //                     whoever has that, so CAP_SYS_MODULE is not needed
 //   CAP_SYS_ADMIN     setns() and open_by_handle_at() of a network namespace; fsopen(), fsconfig()
