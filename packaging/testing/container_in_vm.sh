@@ -30,6 +30,7 @@ mkdir /tmp/upper/{files,work}
 mount -t overlay overlay -o lowerdir=/,upperdir=/tmp/upper/files,workdir=/tmp/upper/work $root ||
 	fail "no overlay"
 chroot $root dpkg -i /vm/bpftune_*.deb >/dev/null || fail "does not install"
+[ "$(value_of image)" = "bpftune:$(chroot $root dpkg-query -W -f '${Version}' bpftune)" ] || fail "image"
 install -m 0755 /vm/start $root/usr/lib/bpftune/start
 systemctl is-active bpftune.service && fail "runs outside"
 
