@@ -56,10 +56,7 @@ raised=$(wmem)
 [ "$raised" -gt "$FIRST_WMEM" ] || fail "tcp_wmem is $raised"
 echo "tcp_wmem: $FIRST_WMEM -> $raised"
 
-step "restart and upgrade keep what was tuned, and the journal"
-old=$(pid)
-systemctl restart "$unit" || fail "does not restart"
-[ "$(pid)" != "$old" ] || fail "it is the same process"
+step "an upgrade restarts it, and keeps what was tuned, and the journal"
 dpkg-deb -R "$deb" /tmp/newer
 sed -i 's/^Version: .*/&+1/' /tmp/newer/DEBIAN/control
 dpkg-deb --root-owner-group -b /tmp/newer /tmp/newer.deb >/dev/null

@@ -12,6 +12,7 @@
 #include <chrono>
 #include <cstdint>
 #include <fstream>
+#include <functional>
 #include <optional>
 #include <string>
 #include <thread>
@@ -64,6 +65,14 @@ class NamedNetns {
   std::string path_;
   bool mounted_ = false;
 };
+
+void InNetns(const std::string& path, const std::function<void()>& body) {
+  std::thread([&] {
+    const UniqueFd inside(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    ASSERT_EQ(setns(inside.get(), CLONE_NEWNET), 0);
+    body();
+  }).join();
+}
 
 class PrivilegesTest : public ::testing::Test {
  protected:
@@ -140,13 +149,12 @@ TEST_F(PrivilegesTest, WithoutOneThatAnotherIncludesItTunes) {
 }
 
 TEST_F(PrivilegesTest, WithoutOneThatItCannotDoWithoutItSaysWhichAndLeaves) {
-  for (const std::string missing : {"-sys_admin", "-sys_admin,-bpf"}) {
-    ASSERT_OK_AND_ASSIGN(Daemon daemon, Start(named_->path(), missing));
-    ASSERT_OK_AND_ASSIGN(DaemonExit exit, daemon.WaitForExit(kPatience));
-    EXPECT_EQ(exit.code, 1) << missing;
-    EXPECT_EQ(daemon.CountLines("without CAP_SYS_ADMIN"), 1U) << missing;
-    EXPECT_EQ(daemon.CountLines("cannot start: "), 1U) << missing;
-  }
+  ASSERT_OK_AND_ASSIGN(Daemon daemon, Start(named_->path(), "-sys_admin,-bpf"));
+  ASSERT_OK_AND_ASSIGN(DaemonExit exit, daemon.WaitForExit(kPatience));
+  EXPECT_EQ(exit.code, 1);
+  EXPECT_EQ(daemon.CountLines("without CAP_BPF nothing can be loaded"), 1U);
+  EXPECT_EQ(daemon.CountLines("without CAP_SYS_ADMIN no network namespace but its own"), 1U);
+  EXPECT_EQ(daemon.CountLines("cannot start: "), 1U);
 }
 
 // The namespace belongs to a user namespace that another user has made, as a container's does. Its
@@ -162,15 +170,18 @@ TEST_F(PrivilegesTest, TunesTheNamespaceOfAnotherUser) {
     GTEST_SKIP() << "NOT RUN, users may not make namespaces here";
   }
   const std::string netns = "/proc/" + std::to_string(keeper.pid()) + "/ns/net";
+  bool is_there = false;
+  InNetns(netns,
+          [&] { is_there = bool(std::ofstream("/proc/sys/net/core/somaxconn") << "128\n"); });
+  if (!is_there) GTEST_SKIP() << "NOT RUN, this kernel has no net.core in such a namespace";
   ASSERT_OK_AND_ASSIGN(Daemon daemon, Start(netns));
   ASSERT_TRUE(daemon.WaitForLine("^bpftune works", kPatience));
-  std::thread([&netns] {
-    const UniqueFd inside(open(netns.c_str(), O_RDONLY | O_CLOEXEC));
-    ASSERT_EQ(setns(inside.get(), CLONE_NEWNET), 0);
-    const UniqueFd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    ASSERT_EQ(listen(socket.get(), 6000), 0);  // a namespace begins with 4096
-  }).join();
-  EXPECT_TRUE(daemon.WaitForLine("change net.core.somaxconn.* -> \\(6000\\)", kPatience));
+  UniqueFd cut;  // as long as somebody wants more, it is given
+  InNetns(netns, [&] {
+    cut.reset(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    EXPECT_EQ(listen(cut.get(), 1000), 0);
+  });
+  EXPECT_TRUE(daemon.WaitForLine("change net.core.somaxconn.* -> \\(1000\\)", kPatience));
 }
 
 }  // namespace
