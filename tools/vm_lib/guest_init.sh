@@ -31,6 +31,7 @@ hostname vm
 ip link set lo up
 while read -r module; do
 	if ! reason=$(insmod "/usr/lib/vm/modules/$module.ko" 2>&1); then
+		stty -F /dev/ttyS2 raw -echo
 		echo "module-failed $reason" >/dev/ttyS2
 		poweroff -f
 	fi
