@@ -10,11 +10,14 @@
 #include <sstream>
 #include <string>
 
+#include "controller/capabilities.h"
+
 namespace bpftune {
 namespace {
 
 // By system call: glibc has wrappers only since 2.36.
 UniqueFd MountDetached() {
+  const InForce may_mount({CAP_SYS_ADMIN});
   UniqueFd context(static_cast<int>(syscall(SYS_fsopen, "cgroup2", FSOPEN_CLOEXEC)));
   if (!context ||
       syscall(SYS_fsconfig, context.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) != 0) {

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "controller/capabilities.h"
 #include "controller/cgroup.h"
 #include "controller/daemon.h"
 #include "controller/kernel_types.h"
@@ -48,6 +49,11 @@ int Main(const std::vector<std::string>& arguments) {
   const Options& options = parsed.options;
   CaptureLibbpfMessages();
   const auto log = MakeLog(options);
+  const auto lacking = KeepOnlyWhatIsNeeded();
+  if (!lacking) log->Warning(lacking.error().message() + "; continuing with more than it needs");
+  if (lacking) {
+    for (const std::string& line : *lacking) log->Warning(line);
+  }
   if (options.undo) return Undo(options, log.get());
   auto daemon = Daemon::Start(options, log.get());
   if (!daemon) {

@@ -9,6 +9,7 @@
 #include <fstream>
 #include <iterator>
 
+#include "controller/capabilities.h"
 #include "controller/unique_fd.h"
 
 namespace bpftune {
@@ -23,6 +24,7 @@ bool IsAvailable(const std::string& algorithm) {
 }
 
 Status Name(const std::string& algorithm) {
+  const InForce may_load({CAP_NET_ADMIN});
   const UniqueFd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (!socket || setsockopt(socket.get(), IPPROTO_TCP, TCP_CONGESTION, algorithm.c_str(),
                             static_cast<socklen_t>(algorithm.size())) != 0) {

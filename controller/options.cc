@@ -10,7 +10,7 @@
 namespace bpftune {
 namespace {
 
-constexpr char kVersion[] = "bpftune 0.1.0";
+constexpr char kVersion[] = "bpftune " BPFTUNE_VERSION;  // see tools/build/version.bzl
 
 // PREFIX/lib/bpftune of PREFIX/sbin/bpftune.
 std::string DefaultTuners() {

@@ -9,6 +9,8 @@
 #include <set>
 #include <string_view>
 
+#include "controller/capabilities.h"
+
 namespace bpftune {
 namespace {
 
@@ -348,6 +350,7 @@ Result<Description> Tuner::Describe(const ObjectFile& file) {
 
 Result<Tuner> Tuner::Load(const ObjectFile& file, Description description, uint16_t id,
                           const SharedMaps& maps, Pins* pins, const TunerFacts& facts) {
+  const InForceForLoading may_load;
   auto opened = OpenObject(file);
   if (!opened) return opened.error();
   Tuner tuner(id, std::move(description), facts.cgroup_fd);
@@ -405,6 +408,7 @@ std::string Tuner::WhyNot(size_t strategy) const {
 }
 
 Status Tuner::Use(size_t strategy) {
+  const InForceForLoading may_attach;
   uint32_t of_any = 0;
   for (const Strategy& any : description_.strategies) of_any |= any.hooks;
   const uint32_t wanted = description_.strategies[strategy].hooks;

@@ -10,6 +10,8 @@
 #include <unordered_set>
 #include <utility>
 
+#include "controller/capabilities.h"
+
 namespace bpftune {
 namespace {
 
@@ -33,6 +35,7 @@ Result<UniqueFd> OpenHandle(NetnsId id, uint64_t inode) {
   header->handle_bytes = sizeof(handle);
   header->handle_type = kNsfsHandleType;
   std::memcpy(buffer + sizeof(file_handle), &handle, sizeof(handle));
+  const InForce may_open({CAP_SYS_ADMIN});
   UniqueFd fd(open_by_handle_at(kNsfsRoot, header, O_RDONLY | O_CLOEXEC));
   if (!fd) return Error::FromErrno("opening a network namespace by its file handle");
   return fd;

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
+#include "controller/capabilities.h"
 #include "netns/scoped_netns.h"
 
 namespace bpftune {
@@ -23,6 +24,7 @@ constexpr char kNetnsOfProcess1[] = "/proc/1/ns/net";
 constexpr char kPidnsOfProcess1[] = "/proc/1/ns/pid";
 
 Result<UniqueFd> Open(const char* path) {
+  const InForce may_look({CAP_SYS_PTRACE});
   UniqueFd fd(open(path, O_RDONLY | O_CLOEXEC));
   if (!fd) return Error::FromErrno(std::string("opening '") + path + "'");
   return fd;
@@ -100,6 +102,7 @@ Result<InitialNetns> IdOfInitial(NetnsIdKind kind) {
   const auto id = IdOf(first->get(), kind);
   if (!id) return id.error().Within(std::string("looking at '") + kNetnsOfProcess1 + "'");
   struct stat pidns = {};
+  const InForce may_look({CAP_SYS_PTRACE});
   const bool machines_own =
       stat(kPidnsOfProcess1, &pidns) == 0 && pidns.st_ino == kInitialPidnsInode;
   return InitialNetns{*id, machines_own};

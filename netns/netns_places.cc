@@ -15,6 +15,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "controller/capabilities.h"
 #include "netns/netns_id.h"
 
 namespace bpftune {
@@ -59,6 +60,7 @@ class Places {
   // Reads the link rather than following it: cheaper, and the namespace is not touched.
   uint64_t InodeAt(const std::string& directory) {
     std::array<char, 64> link;
+    const InForce may_look({CAP_SYS_PTRACE});
     const ssize_t length = readlink((directory + "/ns/net").c_str(), link.data(), link.size());
     if (length < 0) {
       CountUnlessEnded(errno);
@@ -170,6 +172,7 @@ NetnsPlaces ParseNetnsMounts(std::string_view mountinfo) {
 }
 
 Result<UniqueFd> OpenPlace(const NetnsPlace& place) {
+  const InForce may_look({CAP_SYS_PTRACE});
   UniqueFd fd(open(place.path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd) return Error::FromErrno("opening '" + place.path + "'");
   const auto inode = InodeOf(fd.get());

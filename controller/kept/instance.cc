@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "controller/capabilities.h"
 #include "controller/kept/fingerprint.h"
 #include "controller/unique_fd.h"
 #include "netns/netns_id.h"
@@ -68,6 +69,7 @@ Result<UniqueFd> LockInstance(const std::string& directory) {
 Result<std::set<uint64_t>> ScopeOf(const std::vector<std::string>& paths) {
   std::set<uint64_t> scope;
   for (const std::string& path : paths) {
+    const InForce may_look({CAP_SYS_PTRACE});
     const UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
     if (!fd) return Error::FromErrno("opening '" + path + "'");
     auto id = IdOf(fd.get());

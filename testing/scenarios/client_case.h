@@ -26,6 +26,7 @@ inline constexpr Client kNginx = {"/usr/sbin/nginx", "nginx"};
 inline constexpr Client kSetpriv = {"/usr/bin/setpriv", "util-linux"};
 inline constexpr Client kSs = {"/usr/bin/ss", "iproute2"};
 inline constexpr Client kSysctl = {"/usr/sbin/sysctl", "procps"};
+inline constexpr Client kUnshare = {"/usr/bin/unshare", "util-linux"};
 inline constexpr Client kUnbound = {"/usr/sbin/unbound", "unbound"};
 
 Status Installed(const Client& client);

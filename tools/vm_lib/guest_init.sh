@@ -1,10 +1,8 @@
 #!/bin/busybox sh
 # SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note
 #
-# The guest's first process. It makes a machine in which a test feels at home, runs the command
-# and powers off. Each serial port has one use, so that nothing has to be told apart later:
-#   ttyS0  kernel console              ttyS1  output of the command
-#   ttyS2  events for the runner       ttyS3  the files left in /out
+# The guest's first process. It makes a machine in which a test feels at home and runs the command
+# (guest_run.sh); or, with a disk (--root), hands over to the systemd that is there, which does.
 busybox=/bin/busybox
 
 $busybox mount -t proc proc /proc
@@ -29,38 +27,39 @@ ln -s /proc/self/fd/0 /dev/stdin
 ln -s /proc/self/fd/1 /dev/stdout
 ln -s /proc/self/fd/2 /dev/stderr
 
-# Until a port is raw, the terminal layer adds carriage returns.
-for port in 1 2 3; do
-	stty -F /dev/ttyS$port raw -echo
-done
-exec 3>/dev/ttyS2
-
-up() {
-	cut -d' ' -f1 /proc/uptime
-}
-
-finish() {
-	sync
-	poweroff -f
-}
-
 hostname vm
 ip link set lo up
 while read -r module; do
 	if ! reason=$(insmod "/usr/lib/vm/modules/$module.ko" 2>&1); then
-		echo "module-failed $reason" >&3
-		finish
+		stty -F /dev/ttyS2 raw -echo
+		echo "module-failed $reason" >/dev/ttyS2
+		poweroff -f
 	fi
 done </usr/lib/vm/modules.order
 
-cd /
-echo "started $(up)" >&3
-/bin/sh /usr/lib/vm/command </dev/null >/dev/ttyS1 2>&1 3>&-
-status=$?
-echo "ended $status $(up)" >&3
-
-if [ -n "$(ls -A /out)" ]; then
-	tar -C /out -cf - . | gzip -1 >/dev/ttyS3
-	echo "sent" >&3
+if [ ! -e /usr/lib/vm/root ]; then
+	. /usr/lib/vm/run
 fi
-finish
+
+root=/mnt
+if ! mount -t ext4 /dev/vda $root; then
+	poweroff -f # the console says why
+fi
+mkdir -p $root/usr/lib/vm $root/out
+cp /usr/lib/vm/command /usr/lib/vm/run $root/usr/lib/vm
+if [ -d /vm ]; then cp -a /vm $root; fi
+cat >$root/usr/lib/systemd/system/vm-command.service <<-END
+	[Unit]
+	After=multi-user.target
+	[Service]
+	Type=oneshot
+	ExecStart=/bin/sh /usr/lib/vm/run
+	Environment=HOME=/root
+END
+# A target of its own: what the default one wants is up when the command begins.
+cat >$root/usr/lib/systemd/system/vm.target <<-END
+	[Unit]
+	Requires=multi-user.target
+	Wants=vm-command.service
+END
+exec switch_root $root /lib/systemd/systemd --unit=vm.target

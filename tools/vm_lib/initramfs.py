@@ -57,14 +57,19 @@ class Initramfs:
 
     def add_base(self, busybox: pathlib.Path, dash: pathlib.Path) -> None:
         """The shell is dash: busybox's own runs its ip, tc and ping applets whatever PATH says."""
-        init = pathlib.Path(__file__).parent / "guest_init.sh"
-        self._cpio.file("init", init.read_bytes(), executable=True)
+        folder = pathlib.Path(__file__).parent
+        self._cpio.file("init", (folder / "guest_init.sh").read_bytes(), executable=True)
+        self._cpio.file("usr/lib/vm/run", (folder / "guest_run.sh").read_bytes())
         self._cpio.file("usr/bin/busybox", busybox.read_bytes(), executable=True)
         self._cpio.link("usr/bin/env", "busybox")  # scripts name it by its path
         self.add(dash, "/bin/sh")
 
     def add_command(self, script: str) -> None:
         self._cpio.file("usr/lib/vm/command", script.encode())
+
+    def hand_over_to_disk(self) -> None:
+        """The systemd on the first disk takes over when the modules are there."""
+        self._cpio.file("usr/lib/vm/root", b"")
 
     def add_kernel_config(self, release: str, config: pathlib.Path) -> None:
         """libbpf looks there when an object asks for a CONFIG_ value."""

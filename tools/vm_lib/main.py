@@ -18,6 +18,7 @@ from vm_lib.initramfs import Initramfs
 from vm_lib.store import Kernel, Store, default_cache, note
 
 _KEPT_CONSOLES = 20
+_DISK_MODULES = ("virtio_pci", "virtio_blk", "ext4")
 
 _DESCRIPTION = """\
 Boots a Debian kernel in QEMU (no KVM, nothing installed, no disk) and runs COMMAND in it as root.
@@ -63,6 +64,9 @@ def _parser() -> argparse.ArgumentParser:
         " the same of the guest's architecture")
     add("--mod", action="append", default=[], metavar="M,M...",
         help="load these modules first, with those they need")
+    add("--root", type=pathlib.Path, metavar="IMAGE",
+        help="an ext4 image with systemd, which is booted (nothing is written to it); COMMAND runs"
+        " there when it is up, and finds what was added below /vm")
     add("--mem", default="1G", help="the guest's memory (default %(default)s)")
     add("--cmdline", default="", metavar="ARGS", help="more arguments for the kernel")
     add("--time-limit", type=float, default=300, metavar="SECONDS",
@@ -118,6 +122,9 @@ def _pack(kernel: Kernel, store: Store, options: argparse.Namespace, command: li
         destination = destination or str(path.absolute())
         image.add(programs.counterpart(path) if programs else path, destination)
     wanted = [name for names in options.mod for name in names.split(",") if name]
+    if options.root:
+        wanted = [*_DISK_MODULES, *wanted]
+        image.hand_over_to_disk()
     image.add_modules(modules.ModuleFolder(kernel.folder, kernel.release).in_load_order(wanted))
     image.add_kernel_config(kernel.release, kernel.config)
     image.add_command(shell_line(command) + "\n")
@@ -165,6 +172,7 @@ def _run(kernel: Kernel, store: Store, options: argparse.Namespace, command: lis
             memory=options.mem,
             extra_arguments=options.cmdline,
             virtual_time=options.virtual_time,
+            disk=options.root,
         )
         machine.initramfs.write_bytes(_pack(kernel, store, options, command))
         ending = qemu.run(machine, options.time_limit, _pass_on)

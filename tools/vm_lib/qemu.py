@@ -31,6 +31,7 @@ class Machine:
     memory: str
     extra_arguments: str
     virtual_time: bool
+    disk: pathlib.Path | None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,6 +58,9 @@ def command_line(machine: Machine) -> list[str]:
     if machine.virtual_time:
         # The guest's clock counts instructions and skips idle time: no dependence on our load.
         command += ["-icount", "shift=3,sleep=off"]
+    if machine.disk:
+        # What the guest writes is gone with it.
+        command += ["-drive", f"file={machine.disk},format=raw,if=virtio,snapshot=on"]
     command += ["-chardev", "stdio,id=output,signal=off"]
     for name in ("console", "events", "out_archive"):
         command += ["-chardev", f"file,id={name},path={getattr(machine, name)}"]

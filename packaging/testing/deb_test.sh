@@ -1,0 +1,78 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note
+# deb_test.sh DEBIAN_TREE DEB: installed, upgraded, removed and purged in a fresh Debian tree. In a
+# mount namespace of its own, so nothing stays mounted. (What needs a running systemd is in
+# service_in_vm.sh.)
+set -euo pipefail
+if [ "${APART-}" != yes ]; then APART=yes exec unshare --mount "$0" "$@"; fi
+tree=$TEST_TMPDIR/tree
+mkdir "$tree"
+mount -t tmpfs tmpfs "$tree"
+tar -C "$tree" -xpf "$("$1" tar)"
+mount -t proc proc "$tree/proc"
+cp "$2" "$tree/bpftune.deb"
+
+fail() {
+	echo "deb_test: $*" >&2
+	exit 1
+}
+inside() { chroot "$tree" /usr/bin/env -i PATH=/usr/sbin:/usr/bin DEBIAN_FRONTEND=noninteractive "$@"; }
+# All that is there, with mode, owner, and where links lead; without dpkg's own records and caches.
+list() {
+	(cd "$tree" && find . \( -path ./proc -o -path ./dev -o -path ./var/lib/dpkg -o -path ./var/log \
+		-o -path ./var/cache -o -path ./tmp \) -prune -o -printf '%p %m %U:%G %l\n' | sort)
+}
+is_enabled() { [ -L "$tree/etc/systemd/system/multi-user.target.wants/bpftune.service" ]; }
+
+# A package with a later version and nothing else.
+newer=$TEST_TMPDIR/newer
+dpkg-deb -R "$2" "$newer"
+sed -i 's/^Version: .*/&+1/' "$newer/DEBIAN/control"
+dpkg-deb --root-owner-group -b "$newer" "$tree/newer.deb" >/dev/null
+
+list >"$TEST_TMPDIR/before"
+
+inside dpkg -i /bpftune.deb || fail "does not install"
+list | diff "$TEST_TMPDIR/before" - >"$TEST_TMPDIR/added" || true
+if grep '^<' "$TEST_TMPDIR/added"; then fail "removes what is not its own"; fi
+if grep '^>' "$TEST_TMPDIR/added" | grep -vE ' \./(etc/systemd/system/multi-user\.target\.wants/|usr/|var/lib/systemd/deb-systemd-helper-enabled)'; then
+	fail "puts files where they do not belong"
+fi
+is_enabled || fail "is not enabled when first installed"
+inside /usr/sbin/bpftune -V | grep -qx "bpftune $(inside dpkg-query -W -f '${Version}' bpftune)" ||
+	fail "the program has another version than the package"
+inside dpkg --verify bpftune || fail "its check sums are wrong"
+missing=$(inside ldd /usr/sbin/bpftune | grep 'not found') && fail "lacks $missing"
+# What it is linked with is what the package depends on: the C library alone, and no newer one.
+others=$(readelf -d "$tree/usr/sbin/bpftune" | sed -n 's/.*NEEDED.*\[\(.*\)\].*/\1/p' |
+	grep -vE '^(libc\.so\.6|libm\.so\.6|ld-linux.*)$') && fail "is linked with $others"
+libc=$(objdump -T "$tree/usr/sbin/bpftune" | grep -o 'GLIBC_[0-9.]*' | sort -uV | tail -n 1)
+inside dpkg-query -W -f '${Depends}' bpftune | grep -q "libc6 (>= ${libc#GLIBC_})" || fail "needs $libc"
+
+inside dpkg -i /newer.deb || fail "does not upgrade"
+is_enabled || fail "is not enabled after an upgrade"
+inside systemctl --quiet disable bpftune.service
+inside dpkg -i /newer.deb || fail "does not install again"
+is_enabled && fail "an upgrade enables what was disabled"
+
+inside dpkg -r bpftune || fail "cannot be removed"
+[ ! -e "$tree/usr/sbin/bpftune" ] || fail "stays when removed"
+inside dpkg -i /bpftune.deb
+is_enabled && fail "what was disabled is enabled by another installation"
+inside dpkg -P bpftune || fail "cannot be purged"
+list | diff "$TEST_TMPDIR/before" - || fail "leaves something when purged"
+
+# An administrator's preset, before it comes.
+mkdir -p "$tree/etc/systemd/system-preset"
+echo "disable bpftune.service" >"$tree/etc/systemd/system-preset/00-site.preset"
+inside dpkg -i /bpftune.deb
+is_enabled && fail "is enabled against a preset"
+inside dpkg -P bpftune
+rm -r "$tree/etc/systemd/system-preset"
+
+# What a daemon has left, with nobody running: taken back, and removed.
+mkdir -p "$tree/run/bpftune/all" && touch "$tree/run/bpftune/all/starts"
+inside dpkg -i /bpftune.deb
+inside dpkg -P bpftune
+list | diff "$TEST_TMPDIR/before" - || fail "leaves something of the daemon's when purged"
+echo "deb_test: installed, upgraded, removed, purged; $(stat -c %s "$2") bytes"
