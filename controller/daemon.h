@@ -93,6 +93,7 @@ class Daemon {
   Status Prepare(const Options& options);
   Status TellScope();
   Status LoadTuners(const Options& options);
+  void KeepPauses();
   // What it decides is done too, unless it is frozen.
   bool Acts() const { return journal_ && mode_ == Mode::kAuto; }
   bool LetObjectsAct();

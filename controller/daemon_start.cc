@@ -13,6 +13,7 @@
 #include "controller/event_sources.h"
 #include "controller/inherited.h"
 #include "controller/kept/instance.h"
+#include "controller/support.h"
 
 namespace bpftune {
 namespace {
@@ -92,6 +93,10 @@ Result<std::unique_ptr<Daemon>> Daemon::Start(const Options& options, LogSink* l
                  {std::move(*signals), std::move(*lock), std::move(*scope), std::move(*journal),
                   std::move(starts), std::move(pins), std::move(*maps)}));
   if (auto ready = daemon->Prepare(options); !ready) return ready.error();
+  auto told = LeavesNoTrace(options)
+                  ? Ok()
+                  : WriteSupport(directory, daemon->tuners_, daemon->kind_);
+  if (!told) log->Debug(told.error().message());
   return daemon;
 }
 
@@ -141,11 +146,27 @@ Status Daemon::LoadTuners(const Options& options) {
   if (!loaded) return loaded.error();
   facts_.modules = ModuleUse::kLookOnly;  // further objects observe at first
   tuners_ = std::move(*loaded);
+  KeepPauses();
   for (const auto& tuner : tuners_.tuners()) StartClock(tuner.get());
   state_.set_watcher(&tuners_.watcher());
   auto introduced = tuners_.watcher().RunPulse();  // tells the watcher who we are
   if (!introduced) return introduced.error();
   return Ok();
+}
+
+// A tuner that somebody has paused stays so; of one that is not known any more nothing stays.
+void Daemon::KeepPauses() {
+  for (uint32_t number = 0; number < TUNERS_MAX; ++number) {
+    tuner_control control = state_.Control(static_cast<uint16_t>(number));
+    control = {.paused = pins_.IsNumber(static_cast<uint16_t>(number)) ? control.paused : 0,
+               .observe = 0};
+    (void)bpf_map_update_elem(maps_.fd(MAP_CONTROL), &number, &control, BPF_ANY);  // cannot fail
+  }
+  for (const auto& tuner : tuners_.tuners()) {
+    if (state_.Control(tuner->id()).paused == 0) continue;
+    log_->Notice("tuner '" + tuner->description().name +
+                 "' is paused, as it was; bpftunectl resume ends that");
+  }
 }
 
 // Or not: what objects do by themselves is held back by dry run and freeze too. False: as before.
