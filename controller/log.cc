@@ -44,6 +44,11 @@ int KeepMessage(libbpf_print_level level, const char* format, va_list args) {
 
 }  // namespace
 
+void LogSink::Decide(const DecisionRecord& record) {
+  const LogLevel level = record.is_trouble ? LogLevel::kWarning : LogLevel::kNotice;
+  for (const std::string& line : record.lines) Write(level, line);
+}
+
 void StdoutLog::Write(LogLevel level, const std::string& line) {
   if (level > most_) return;
   const std::string text = Harmless(line);
