@@ -11,6 +11,7 @@
 #include "controller/cgroup.h"
 #include "controller/daemon.h"
 #include "controller/event_sources.h"
+#include "controller/history.h"
 #include "controller/inherited.h"
 #include "controller/kept/instance.h"
 #include "controller/support.h"
@@ -54,6 +55,16 @@ Result<std::unique_ptr<UndoJournal>> OpenJournal(const Options& options,
   return std::make_unique<UndoJournal>(std::move(*journal));
 }
 
+std::unique_ptr<LogSink> OpenHistory(const Options& options, const std::string& directory,
+                                     LogSink* log) {
+  if (LeavesNoTrace(options)) return nullptr;
+  auto history = History::Open(directory);
+  if (history) return std::make_unique<HistoryLog>(log, std::move(*history));
+  log->Warning("what is decided will not be remembered for bpftunectl history: " +
+               history.error().message() + "; continuing without");
+  return nullptr;
+}
+
 Starts CountStart(const Options& options, const std::string& directory, LogSink* log) {
   if (LeavesNoTrace(options)) return {};
   Starts starts = Starts::Count(directory);
@@ -90,7 +101,7 @@ Result<std::unique_ptr<Daemon>> Daemon::Start(const Options& options, LogSink* l
   if (!maps) return maps.error();
   std::unique_ptr<Daemon> daemon(
       new Daemon(options, log, *home,
-                 {std::move(*signals), std::move(*lock), std::move(*scope), std::move(*journal),
+                 {OpenHistory(options, directory, log), std::move(*signals), std::move(*lock), std::move(*scope), std::move(*journal),
                   std::move(starts), std::move(pins), std::move(*maps)}));
   if (auto ready = daemon->Prepare(options); !ready) return ready.error();
   auto told = LeavesNoTrace(options)

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note
+#pragma once
+
+// This system, as tunable_rows.h asks it.
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "controller/sysctl_files.h"
+#include "netns/netns_finder.h"
+#include "netns/netns_table.h"
+#include "tools/bpftunectl/tunable_rows.h"
+
+namespace bpftune::ctl {
+
+class System {
+ public:
+  // `state`: which namespaces that bpftune looks after.
+  explicit System(const State& state);
+
+  // This must outlive it.
+  Outside AsOutside();
+
+  NetnsFinder& finder() { return finder_; }
+  NetnsTable& names() { return names_; }
+  SysctlFiles& files() { return files_; }
+  NetnsId home() const { return home_; }
+
+ private:
+  std::vector<std::string> DevicesOf(NetnsId netns);
+
+  NetnsFinder finder_;
+  NetnsTable names_;
+  NetnsId home_;
+  SysctlFiles files_;
+  std::vector<NetnsId> netns_;
+  std::map<NetnsId, uint64_t> inodes_;  // as far as the undo journal knows them
+};
+
+}  // namespace bpftune::ctl
