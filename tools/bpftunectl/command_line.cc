@@ -58,7 +58,7 @@ constexpr Command kCommands[] = {
     {"metrics", "counters and values as OpenMetrics text, for node exporter or a scrape",
      Operand::kNone, "", ""},
     {"completion", "a completion script for a shell", Operand::kRequired, "SHELL",
-     "bash, zsh or fish"},
+     "bash, zsh or fish; tunables and tuners are the names that the scripts ask for"},
 };
 
 }  // namespace
@@ -111,7 +111,7 @@ std::unique_ptr<CLI::App> MakeApp(CommandLine* line) {
     auto* operand = sub->add_option(command.operand_name, line->name, command.operand_description);
     if (command.operand == Operand::kRequired) operand->required();
     if (command.operand_name == std::string("SHELL")) {
-      operand->check(CLI::IsMember({"bash", "zsh", "fish"}));
+      operand->check(CLI::IsMember({"bash", "zsh", "fish", "tunables", "tuners"}));
     }
   }
   return app;

@@ -2,6 +2,7 @@
 
 // bpftunectl: asks bpftune what it does, and tells it what to leave alone.
 
+#include <syslog.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -31,6 +32,19 @@ constexpr Command kCommands[] = {
     {"status", StatusCommand, nullptr, StatusText},
     {"tunables", TunablesCommand, nullptr, TunablesText},
     {"tuners", TunersCommand, nullptr, TunersText},
+    {"explain", ExplainCommand, nullptr, ExplainText},
+    {"history", HistoryCommand, nullptr, HistoryText},
+    {"hosts", HostsCommand, nullptr, HostsText},
+    {"namespaces", NamespacesCommand, nullptr, NamespacesText},
+    {"pause", PauseCommand, nullptr, DoneText},
+    {"resume", ResumeCommand, nullptr, DoneText},
+    {"reclaim", ReclaimCommand, nullptr, DoneText},
+    {"rollback", RollbackCommand, nullptr, DoneText},
+    {"export", ExportCommand, nullptr, ExportText},
+    {"check", nullptr, CheckCommand, CheckText},
+    {"doctor", DoctorCommand, nullptr, DoctorText},
+    {"metrics", MetricsCommand, nullptr, MetricsText},
+    {"completion", nullptr, CompletionCommand, CompletionText},
 };
 
 Answer Run(const Command& command, const CommandLine& line, Json* document) {
@@ -88,6 +102,7 @@ int Main(const std::vector<std::string>& arguments) {
     return parsed.exit_code;
   }
   CaptureLibbpfMessages();
+  openlog("bpftunectl", LOG_PID, LOG_DAEMON);
   for (const Command& command : kCommands) {
     if (command.name != parsed.line.command) continue;
     return parsed.line.watch ? Watch(command, parsed.line) : Once(command, parsed.line);

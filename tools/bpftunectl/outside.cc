@@ -28,9 +28,9 @@ std::vector<std::string> DevicesHere() {
 
 System::System(const State& state)
     : names_(&finder_), home_(IdOfCurrent().has_value() ? *IdOfCurrent() : kNoNetns),
-      files_(&finder_, home_) {
+      files_(&finder_, home_), confined_(state.instance != InstanceName({})) {
   for (const auto& [place, standing] : state.standings) inodes_[place.netns] = standing.inode;
-  if (state.instance == InstanceName({})) {
+  if (!confined_) {
     netns_ = {home_};
     return;
   }
@@ -48,8 +48,24 @@ std::vector<std::string> System::DevicesOf(NetnsId netns) {
   return DevicesHere();
 }
 
+bpftune::Status System::WriteAsOthers(const SysctlPlace& place, uint64_t inode,
+                                      const Values& values) {
+  const auto write = [&] {
+    SysctlFiles files(&finder_, place.netns);  // that of this thread
+    files.Allow(place.name);
+    return files.Write(place, inode, values);
+  };
+  if (place.netns == kNoNetns || place.netns == home_) return write();
+  auto netns = finder_.Find(place.netns, inode);
+  if (!netns) return netns.error();
+  auto inside = ScopedNetns::Enter(netns->get());
+  if (!inside) return inside.error();
+  return write();
+}
+
 Outside System::AsOutside() {
   return {.netns = netns_,
+          .confined = confined_,
           .name_of = [this](NetnsId id) { return names_.DisplayName(id); },
           .value_of = [this](const SysctlPlace& place) -> std::optional<Values> {
             const auto inode = inodes_.find(place.netns);

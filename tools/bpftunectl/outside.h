@@ -23,7 +23,9 @@ class System {
   // This must outlive it.
   Outside AsOutside();
 
-  NetnsFinder& finder() { return finder_; }
+  // As any process there would: the watcher takes it for somebody else's write, which it is.
+  bpftune::Status WriteAsOthers(const SysctlPlace& place, uint64_t inode, const Values& values);
+
   NetnsTable& names() { return names_; }
   SysctlFiles& files() { return files_; }
   NetnsId home() const { return home_; }
@@ -36,6 +38,7 @@ class System {
   NetnsId home_;
   SysctlFiles files_;
   std::vector<NetnsId> netns_;
+  bool confined_;
   std::map<NetnsId, uint64_t> inodes_;  // as far as the undo journal knows them
 };
 

@@ -118,7 +118,10 @@ class Rows {
     for (uint16_t at = 0; at < tunables.size(); ++at) {
       if (IsOfEachDevice(tunables[at].name)) continue;
       std::vector<NetnsId> places = outside_.netns;
-      if (!tunables[at].per_netns) places = {kNoNetns};
+      if (!tunables[at].per_netns) {
+        places = {};
+        if (!outside_.confined) places = {kNoNetns};
+      }
       for (const NetnsId netns : places) {
         state_key key = {};
         key.netns = netns.value;

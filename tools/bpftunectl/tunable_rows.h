@@ -47,8 +47,10 @@ struct TunableRow {
 
 // What is asked of the system. Each may say that it does not know.
 struct Outside {
-  // Where a tunable is that nobody has written yet: the namespaces that bpftune looks after.
+  // Where a tunable is that nobody has written yet: the namespaces that bpftune looks after, and
+  // whether it is confined to them.
   std::vector<NetnsId> netns;
+  bool confined = false;
   std::function<std::string(NetnsId)> name_of;
   std::function<std::optional<Values>(const SysctlPlace&)> value_of;
   // The devices of a namespace, as the kernel names them.
