@@ -154,10 +154,13 @@ Answer HostsCommand(const CommandLine& line, const State& state, System* system)
       }
     }
   }
-  std::ranges::sort(hosts, {}, [](const Json& host) {
+  const auto place = [](const Json& host) {
     return std::pair(host.at("netns").at("id").get<uint64_t>(),
                      host.at("address").get<std::string>());
-  });
+  };
+  auto& list = hosts.get_ref<Json::array_t&>();
+  std::sort(list.begin(), list.end(),
+            [&](const Json& a, const Json& b) { return place(a) < place(b); });
   out.document["hosts"] = std::move(hosts);
   return out;
 }
