@@ -16,6 +16,7 @@
 #include "testing/privilege.h"
 #include "testing/scenarios/administrator.h"
 #include "testing/scenarios/ask_case.h"
+#include "testing/scenarios/bulk_case.h"
 #include "tools/bpftunectl/exit_code.h"
 #include "tools/bpftunectl/schema.h"
 
@@ -31,8 +32,8 @@ constexpr char kOurs[] = "1048577";  // as Asker::Raise() leaves it
 constexpr char kTheirs[] = "777777";
 
 // The commands that only look.
-const std::vector<std::string> kLooks = {"status", "tunables", "tuners",  "history", "hosts",
-                                         "namespaces", "export", "metrics", "doctor"};
+const std::vector<std::string> kLooks = {"status",     "tunables", "tuners",  "history", "hosts",
+                                         "namespaces", "export",   "metrics", "doctor"};
 
 class BpftunectlTest : public AskCase {
  protected:
@@ -68,8 +69,8 @@ class BpftunectlTest : public AskCase {
     std::string text;
   };
   Said Ask(std::vector<std::string> arguments) const {
-    const std::vector<std::string> common = {"--run-dir", run_dir_, "--pin-dir", pin_dir(),
-                                             "--daemon", kDaemonPath};
+    const std::vector<std::string> common = {"--run-dir", run_dir_,   "--pin-dir",
+                                             pin_dir(),   "--daemon", kDaemonPath};
     arguments.insert(arguments.end(), common.begin(), common.end());
     if (folder_) arguments.insert(arguments.end(), {"--tuners", folder_->path()});
     auto tool = Daemon::Start(kToolPath, arguments);
@@ -150,8 +151,8 @@ TEST_F(BpftunectlTest, SaysWhatWasDoneWhileTheDaemonRunsHangsAndIsGone) {
   };
   expect_same();
   daemon_->Signal(SIGSTOP);
-  ASSERT_TRUE(EventuallyTrue(
-      [&] { return Document({"status"})["daemon"]["state"] == "stopped"; }, 10s));
+  ASSERT_TRUE(
+      EventuallyTrue([&] { return Document({"status"})["daemon"]["state"] == "stopped"; }, 10s));
   EXPECT_EQ(Ask({"status"}).code, ctl::kProblem);
   expect_same();
   ASSERT_OK(daemon_->Kill());
@@ -229,9 +230,9 @@ TEST_F(BpftunectlTest, ChecksObjectsAndCompletesNames) {
   ASSERT_NO_FATAL_FAILURE(Start());
   EXPECT_NE(Ask({"completion", "tunables"}).text.find(kAskOutputName), std::string::npos);
   EXPECT_NE(Ask({"completion", "tuners"}).text.find("ask\n"), std::string::npos);
-  EXPECT_NE(Document({"completion", "bash"}, ctl::kFine)["text"].get<std::string>().find(
-                "complete -F"),
-            std::string::npos);
+  EXPECT_NE(
+      Document({"completion", "bash"}, ctl::kFine)["text"].get<std::string>().find("complete -F"),
+      std::string::npos);
 }
 
 }  // namespace

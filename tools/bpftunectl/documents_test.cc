@@ -68,7 +68,10 @@ Outside SampleOutside() {
           .confined = false,
           .name_of = [](NetnsId id) { return id == kNoNetns ? "global ns" : "netns 'blue'"; },
           .value_of = [](const SysctlPlace&) { return std::optional(Number(20)); },
-          .devices_of = [](NetnsId) { return std::vector<std::string>{"eth0", "eth1"}; }};
+          .devices_of =
+              [](NetnsId) {
+                return std::vector<std::string>{"eth0", "eth1"};
+              }};
 }
 
 const TunableRow& RowNamed(const std::vector<TunableRow>& rows, const std::string& name) {
@@ -221,14 +224,18 @@ TEST(DecisionsTest, DamagedLinesAreLeftOut) {
 
 TEST(HostOfTest, GainIsTheRatioOfTheRates) {
   Json arm = {{"mean_q8", 256 * 20}, {"weight", 4}};
-  Json entry = {{"key", {{"netns", 0}, {"prefix", 0x0100000aU}, {"family", 2}}},
-                {"value",
-                 {{"bandit",
-                   {{"runs", 9}, {"kbytes", 1}, {"min_rtt_us", 40000}, {"loss_ppm", 1000},
-                    {"arms", {{{"mean_q8", 256 * 19}, {"weight", 4}}, arm}}}},
-                  {"control",
-                   {{"groups", {{{"runs", 3}, {"rate_q8", 256 * 19}},
-                                {{"runs", 5}, {"rate_q8", 256 * 21}}}}}}}}};
+  Json entry = {
+      {"key", {{"netns", 0}, {"prefix", 0x0100000aU}, {"family", 2}}},
+      {"value",
+       {{"bandit",
+         {{"runs", 9},
+          {"kbytes", 1},
+          {"min_rtt_us", 40000},
+          {"loss_ppm", 1000},
+          {"arms", {{{"mean_q8", 256 * 19}, {"weight", 4}}, arm}}}},
+        {"control",
+         {{"groups",
+           {{{"runs", 3}, {"rate_q8", 256 * 19}}, {{"runs", 5}, {"rate_q8", 256 * 21}}}}}}}}};
   const auto host = HostOf(entry, {"default"});
   ASSERT_TRUE(host);
   EXPECT_EQ((*host)["address"], "10.0.0.1");

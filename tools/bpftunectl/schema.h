@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note
 #pragma once
 
-// Whether a document is as docs/bpftunectl-schema.json says: as much of JSON Schema (2020-12) as that
-// file uses. What it does not know is an error, so that nothing in the file is taken for checked that
-// is not.
+// Whether a document is as docs/bpftunectl-schema.json says: as much of JSON Schema (2020-12) as
+// that file uses. What it does not know is an error, so that nothing in the file is taken for
+// checked that is not.
 
 #include <string>
 

@@ -66,8 +66,8 @@ TEST(IsLockedTest, OnlyAHolderOfTheWholeFileCounts) {
 }
 
 TEST(ParseStatTest, NameMayHoldAnything) {
-  const ProcessStat stat = ParseStat(
-      "42 (a) T 1 (b) T 1 42 42 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 1 0 777 1 1");
+  const ProcessStat stat =
+      ParseStat("42 (a) T 1 (b) T 1 42 42 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 1 0 777 1 1");
   EXPECT_EQ(stat.state, 'T');
   EXPECT_EQ(stat.start_ticks, 777U);
   EXPECT_EQ(ParseStat("").state, '?');
@@ -103,7 +103,8 @@ TEST(SupportTest, EachKindOfLineIsRead) {
       "tuner         hook      runs as",
       "tcp_buffer    sweep     sweep__flows",
       "tcp_buffer    grow      grow__kprobe (grow__tp_btf: loading (x (y)): No such process)",
-      "tcp_buffer    old       - older connections are not seen (old__iter: Operation not permitted)",
+      "tcp_buffer    old       - older connections are not seen (old__iter: Operation not "
+      "permitted)",
       "tcp_conn      module    - bbr is not used (tcp_bbr: not found)",
       "route         -         stands down: no limit here",
       "not loaded: bad.bpf.o: no section",
@@ -145,9 +146,12 @@ TEST(CommandLineTest, OptionsMayComeBehindTheCommand) {
 }
 
 TEST(CommandLineTest, WhatIsWrongIsUsage) {
-  for (const std::vector<std::string>& line :
-       {std::vector<std::string>{}, {"nonsense"}, {"explain"}, {"status", "--nonsense"},
-        {"completion", "tcsh"}, {"status", "--colour", "blue"}}) {
+  for (const std::vector<std::string>& line : {std::vector<std::string>{},
+                                               {"nonsense"},
+                                               {"explain"},
+                                               {"status", "--nonsense"},
+                                               {"completion", "tcsh"},
+                                               {"status", "--colour", "blue"}}) {
     const ParsedLine parsed = ParseCommandLine(line);
     EXPECT_TRUE(parsed.leave);
     EXPECT_EQ(parsed.exit_code, kUsage);
