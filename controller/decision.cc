@@ -30,10 +30,15 @@ uint64_t NewDecisionId(uint64_t realtime_ns) {
   return last;
 }
 
-uint64_t RealtimeNs() {
+DecisionRecord NewRecord(Outcome outcome) {
   timespec now = {};
   clock_gettime(CLOCK_REALTIME, &now);
-  return static_cast<uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(now.tv_nsec);
+  DecisionRecord out;
+  out.time_ns =
+      static_cast<uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(now.tv_nsec);
+  out.id = NewDecisionId(out.time_ns);
+  out.outcome = outcome;
+  return out;
 }
 
 }  // namespace bpftune

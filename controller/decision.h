@@ -52,6 +52,7 @@ struct DecisionRecord {
 // the clock was set back: microseconds since 1970.
 uint64_t NewDecisionId(uint64_t realtime_ns);
 
-uint64_t RealtimeNs();
+// With an id and the time of now.
+DecisionRecord NewRecord(Outcome outcome);
 
 }  // namespace bpftune

@@ -49,6 +49,9 @@ class SyslogLog : public LogSink {
   LogLevel most_;
 };
 
+// Control characters become '?'.
+std::string Harmless(std::string text);
+
 // libbpf's own messages: kept (the last 256 KiB), shown only when the step they belong to fails.
 // Installed for the whole process by the first call.
 void CaptureLibbpfMessages();
