@@ -80,6 +80,7 @@ class Daemon {
     uint16_t row;
   };
   struct Holdings {
+    std::unique_ptr<LogSink> log;
     UniqueFd signals;
     UniqueFd lock;
     std::set<uint64_t> scope;
@@ -96,6 +97,7 @@ class Daemon {
   Status TellScope();
   Status FindTypes(const Options& options, Surroundings* around);
   Status LoadTuners(const Options& options);
+  void KeepPauses();
   // What it decides is done too, unless it is frozen.
   bool Acts() const { return journal_ && mode_ == Mode::kAuto; }
   bool LetObjectsAct();
@@ -128,6 +130,7 @@ class Daemon {
   uint64_t NextDue() const;
   bool TakeSignal();
 
+  std::unique_ptr<LogSink> own_log_;  // none where nothing is remembered
   LogSink* log_;
   UniqueFd lock_;
   UniqueFd signals_;

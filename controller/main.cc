@@ -10,6 +10,7 @@
 #include "controller/capabilities.h"
 #include "controller/cgroup.h"
 #include "controller/daemon.h"
+#include "controller/journald_log.h"
 #include "controller/kernel_types.h"
 #include "controller/log.h"
 #include "controller/options.h"
@@ -24,6 +25,7 @@ std::unique_ptr<LogSink> MakeLog(const Options& options) {
   const LogLevel most = options.debug ? LogLevel::kDebug : LogLevel::kInfo;
   if (options.to_stdout || options.support || options.undo)
     return std::make_unique<StdoutLog>(most);
+  if (auto journal = JournaldLog::Open(most)) return journal;
   return std::make_unique<SyslogLog>(most);
 }
 
