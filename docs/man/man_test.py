@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note
-"""man_test.py DAEMON: whether the manual pages are right, as far as that can be told without reading."""
+"""man_test.py BPFTUNE BPFTUNECTL: whether the manual pages are right, as far as that can be told without reading."""
 
 import glob
 import os
@@ -8,7 +8,7 @@ import subprocess
 import sys
 import unittest
 
-DAEMON = os.path.abspath(sys.argv.pop(1))
+PROGRAMS = {"bpftune": os.path.abspath(sys.argv.pop(1)), "bpftunectl": os.path.abspath(sys.argv.pop(1))}
 PAGES = sorted(glob.glob("docs/man/*.8"))
 # Of another package; pages that the kernel's and systemd's people write.
 OTHERS = {"sysctl(8)", "journalctl(1)", "systemd.unit(5)", "ip-ntable(8)"}
@@ -22,7 +22,7 @@ def run(*command, **kwargs):
 
 
 def shown(page):
-    return re.sub(r".\x08", "", run("man", "--warnings", "-l", page).stdout)
+    return re.sub(r".\x08", "", run("man", "--nh", "--nj", "--warnings", "-l", page).stdout)
 
 
 def section(text, name):
@@ -66,32 +66,43 @@ class ManTest(unittest.TestCase):
         for part in ("net.ipv4.tcp_rmem", "need to increase TCP buffer size(s)"):
             self.assertIn(part, page)
 
-    def test_bpftune_has_the_options_of_its_help_and_no_others(self):
-        help_text = run(DAEMON, "--help").stdout
-        offered = set()
-        for line in help_text.splitlines():
-            found = re.match(r"  (-\S+)", line)
-            if found:
-                offered |= set(OPTION.findall(found[1].replace(",", " ")))
-        self.assertGreater(len(offered), 15)
-        options = section(shown("docs/man/bpftune.8"), "OPTIONS")
-        described = set()
-        for line in options.splitlines():
-            found = re.match(r"       (-.*?)(?:   |$)", line)
-            if found:
-                described |= set(OPTION.findall(found[1]))
-        self.assertEqual(offered, described)
+    def test_options_are_those_of_help_and_no_others(self):
+        for name, program in PROGRAMS.items():
+            with self.subTest(name):
+                offered = set()
+                for line in run(program, "--help").stdout.splitlines():
+                    found = re.match(r"  (-\S+)", line)
+                    if found:
+                        offered |= set(OPTION.findall(found[1].replace(",", " ")))
+                self.assertGreater(len(offered), 15)
+                described = set()
+                for line in section(shown(f"docs/man/{name}.8"), "OPTIONS").splitlines():
+                    found = re.match(r"       (-.*?)(?:   |$)", line)
+                    if found:
+                        described |= set(OPTION.findall(found[1]))
+                self.assertEqual(offered, described)
 
-    def test_options_of_examples_are_taken(self):
-        """As printed, but with --help behind: what is not there is refused before that."""
-        examples = re.findall(r"(?m)^ +(bpftune .*)$", section(shown("docs/man/bpftune.8"), "EXAMPLES"))
-        self.assertGreaterEqual(len(examples), 4)
-        for example in examples:
-            with self.subTest(example):
-                arguments = ["/proc/self/ns/net" if word.startswith("/run/netns/") else word
-                             for word in example.split()[1:]]
-                self.assertNotEqual(2, run(DAEMON, *arguments, "--version").returncode, example)
-                self.assertEqual(2, run(DAEMON, *arguments, "--no-such-option", "--version").returncode)
+    def test_commands_are_those_of_help_and_no_others(self):
+        text = run(PROGRAMS["bpftunectl"], "--help").stdout
+        offered = set(re.findall(r"(?m)^  ([a-z]+) +\S", text[text.index("Subcommands:"):]))
+        self.assertGreater(len(offered), 10)
+        page = section(shown("docs/man/bpftunectl.8"), "COMMANDS")
+        self.assertEqual(offered, set(re.findall(r"(?m)^       ([a-z]+)(?: [A-Z\[]|$|  )", page)))
+
+    def test_examples_are_taken_as_printed(self):
+        """With --version or --help behind, so that nothing happens; what is not there is refused before that."""
+        for name, program in PROGRAMS.items():
+            page = section(shown(f"docs/man/{name}.8"), "EXAMPLES")
+            examples = re.findall(rf"(?m)^ +({name} .*)$", page)
+            self.assertGreaterEqual(len(examples), 4)
+            for example in examples:
+                with self.subTest(example):
+                    arguments = ["/proc/self/ns/net" if word.startswith("/run/netns/") else word
+                                 for word in example.split()[1:]]
+                    self.assertEqual(0, run(program, *arguments, "--help").returncode)
+                    refused = run(program, *arguments, "--no-such-option")
+                    self.assertEqual(2, refused.returncode)
+                    self.assertRegex(refused.stdout + refused.stderr, "not expected: --no-such-option\n")
 
 
 if __name__ == "__main__":
