@@ -101,12 +101,12 @@ Result<std::unique_ptr<Daemon>> Daemon::Start(const Options& options, LogSink* l
   if (!maps) return maps.error();
   std::unique_ptr<Daemon> daemon(
       new Daemon(options, log, *home,
-                 {OpenHistory(options, directory, log), std::move(*signals), std::move(*lock), std::move(*scope), std::move(*journal),
-                  std::move(starts), std::move(pins), std::move(*maps)}));
+                 {OpenHistory(options, directory, log), std::move(*signals), std::move(*lock),
+                  std::move(*scope), std::move(*journal), std::move(starts), std::move(pins),
+                  std::move(*maps)}));
   if (auto ready = daemon->Prepare(options); !ready) return ready.error();
-  auto told = LeavesNoTrace(options)
-                  ? Ok()
-                  : WriteSupport(directory, daemon->tuners_, daemon->kind_);
+  auto told =
+      LeavesNoTrace(options) ? Ok() : WriteSupport(directory, daemon->tuners_, daemon->kind_);
   if (!told) log->Debug(told.error().message());
   return daemon;
 }

@@ -59,8 +59,8 @@ std::string HistoryLine(const DecisionRecord& record) {
   add("tuner", Quoted(record.tuner));
   add("tunable", Quoted(record.tunable));
   add("scenario", Quoted(record.scenario));
-  add("netns", "{\"id\":" + std::to_string(record.netns) +
-                   ",\"name\":" + Quoted(record.netns_name) + "}");
+  add("netns",
+      "{\"id\":" + std::to_string(record.netns) + ",\"name\":" + Quoted(record.netns_name) + "}");
   add("old", Numbers(record.old_values));
   add("new", Numbers(record.new_values));
   add("evidence", List(record.evidence, [](uint64_t number) { return std::to_string(number); }));

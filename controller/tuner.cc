@@ -324,7 +324,8 @@ Result<Tuner> Tuner::Load(const ObjectFile& file, Description description, uint1
   auto complete = CheckRequired(tuner.description_, tuner.states_);
   if (!complete) return complete.error();
   tuner.kept_.Keep(tuner.object_.get(), pins);
-  for (const auto& [map, name] : {std::pair{"counts", "counts"}, {TUNER_SECTION, kDescriptionMap}}) {
+  for (const auto& [map, name] :
+       {std::pair{"counts", "counts"}, {TUNER_SECTION, kDescriptionMap}}) {
     pins->Show(PinOf(tuner.description_.name, name), tuner.MapFd(map));
   }
   return tuner;

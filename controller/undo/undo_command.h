@@ -16,7 +16,8 @@ namespace bpftune {
 // ours is left.
 int Undo(const Options& options, LogSink* log);
 
-// Of one instance (kept/instance.h). Whether nothing of ours is left there; fails if its daemon runs.
+// Of one instance (kept/instance.h). Whether nothing of ours is left there; fails if its daemon
+// runs.
 Result<bool> UndoInstance(const std::string& run_dir, const std::string& pin_dir,
                           const std::string& instance, LogSink* log);
 

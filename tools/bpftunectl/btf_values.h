@@ -17,8 +17,8 @@ struct btf;
 
 namespace bpftune::ctl {
 
-// A value of that type: objects, arrays, numbers. Null where the type is none of these, or the bytes
-// end too early. Pure.
+// A value of that type: objects, arrays, numbers. Null where the type is none of these, or the
+// bytes end too early. Pure.
 Json ValueOf(const btf* types, uint32_t type, std::span<const std::byte> bytes);
 
 // The members' names of a struct; empty: it is none.

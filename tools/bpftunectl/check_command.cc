@@ -37,16 +37,21 @@ Answer CheckCommand(const CommandLine& line) {
   document["name"] = tuner->name;
   document["summary"] = tuner->summary;
   document["tunables"] = ListOf(tuner->tunables, [](const Tunable& one) {
-    return Json{{"name", one.name},           {"labels", one.labels},
-                {"set", one.set},             {"per_netns", one.per_netns},
-                {"on_sockets", one.on_sockets}, {"least", one.min},
+    return Json{{"name", one.name},
+                {"labels", one.labels},
+                {"set", one.set},
+                {"per_netns", one.per_netns},
+                {"on_sockets", one.on_sockets},
+                {"least", one.min},
                 {"most", one.max}};
   });
   document["scenarios"] = ListOf(tuner->scenarios, [](const Scenario& one) {
     return Json{{"id", one.id}, {"name", one.name}, {"description", one.description}};
   });
   document["hooks"] = ListOf(tuner->hooks, [](const Hook& one) {
-    return Json{{"name", one.name}, {"programs", one.programs}, {"required", one.required},
+    return Json{{"name", one.name},
+                {"programs", one.programs},
+                {"required", one.required},
                 {"loss", one.loss}};
   });
   document["strategies"] = ListOf(tuner->strategies, [](const Strategy& one) {

@@ -58,7 +58,8 @@ std::string Joined(const std::vector<Word>& words) {
 
 // For single quotes of a shell.
 std::string Quoted(std::string text) {
-  for (size_t at = 0; (at = text.find('\'', at)) != text.npos; at += 4) text.replace(at, 1, "'\\''");
+  for (size_t at = 0; (at = text.find('\'', at)) != text.npos; at += 4)
+    text.replace(at, 1, "'\\''");
   return "'" + text + "'";
 }
 
@@ -77,17 +78,21 @@ std::string Bash(const CLI::App& app) {
          "_bpftunectl() {\n"
          "  local word=${COMP_WORDS[COMP_CWORD]} command= i\n"
          "  for ((i = 1; i < COMP_CWORD; i++)); do\n"
-         "    case ' " + Joined(CommandsOf(app)) + " ' in\n"
+         "    case ' " +
+         Joined(CommandsOf(app)) +
+         " ' in\n"
          "    *\" ${COMP_WORDS[i]} \"*) command=${COMP_WORDS[i]}; break ;;\n"
          "    esac\n"
          "  done\n"
          "  if [[ $word == -* ]]; then\n"
-         "    COMPREPLY=($(compgen -W '" + Joined(OptionsOf(app)) + "' -- \"$word\"))\n"
+         "    COMPREPLY=($(compgen -W '" +
+         Joined(OptionsOf(app)) +
+         "' -- \"$word\"))\n"
          "    return\n"
          "  fi\n"
          "  case $command in\n"
-         "  '') COMPREPLY=($(compgen -W '" + Joined(CommandsOf(app)) + "' -- \"$word\"));;\n" +
-         operands +
+         "  '') COMPREPLY=($(compgen -W '" +
+         Joined(CommandsOf(app)) + "' -- \"$word\"));;\n" + operands +
          "  esac\n"
          "}\n"
          "complete -F _bpftunectl bpftunectl\n";
@@ -121,8 +126,12 @@ std::string Zsh(const CLI::App& app) {
          "_bpftunectl() {\n"
          "  local -a commands options\n"
          "  local word command=\n"
-         "  commands=(\n" + described(CommandsOf(app)) + "  )\n"
-         "  options=(\n" + described(OptionsOf(app)) + "  )\n"
+         "  commands=(\n" +
+         described(CommandsOf(app)) +
+         "  )\n"
+         "  options=(\n" +
+         described(OptionsOf(app)) +
+         "  )\n"
          "  for word in ${words[2,CURRENT-1]}; do\n"
          "    if [[ -n ${(M)commands:#$word:*} ]]; then command=$word; break; fi\n"
          "  done\n"
@@ -136,8 +145,9 @@ std::string Zsh(const CLI::App& app) {
 }
 
 std::string Fish(const CLI::App& app) {
-  std::string out = "# fish completion for bpftunectl; made by 'bpftunectl completion fish'\n"
-                    "complete -c bpftunectl -f\n";
+  std::string out =
+      "# fish completion for bpftunectl; made by 'bpftunectl completion fish'\n"
+      "complete -c bpftunectl -f\n";
   const std::string none = "-n 'not __fish_seen_subcommand_from " + Joined(CommandsOf(app)) + "'";
   for (const Word& word : CommandsOf(app)) {
     out += "complete -c bpftunectl " + none + " -a " + word.text + " -d " +

@@ -20,7 +20,8 @@ namespace bpftune::ctl {
 namespace {
 
 constexpr char kNothingLeft[] =
-    "bpftune does not run, and has not since the machine was started (or keeps its files elsewhere: "
+    "bpftune does not run, and has not since the machine was started (or keeps its files "
+    "elsewhere: "
     "--run-dir, --pin-dir)";
 
 bpftune::Status SetPaused(const State& state, uint32_t number, bool paused) {
@@ -74,7 +75,8 @@ Answer PauseOne(const CommandLine& line, const State& state, bool paused) {
   const auto tuner = std::ranges::find(state.tuners, line.name, &TunerView::name);
   if (tuner == state.tuners.end()) return Failure(kUsage, NoSuch("tuner", line.name, names));
   if (!state.has_pins || !tuner->number) {
-    return Failure(kNoDaemon, "tuner '" + line.name + "' was never loaded since the machine was started");
+    return Failure(kNoDaemon,
+                   "tuner '" + line.name + "' was never loaded since the machine was started");
   }
   auto set = SetPaused(state, *tuner->number, paused);
   if (!set) return Failure(set.error());

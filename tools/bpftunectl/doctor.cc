@@ -82,8 +82,9 @@ bool IsOnFileSystem(const char* path, long magic) {
 void CheckDaemon(const State& state, Checks* checks) {
   switch (state.daemon.state) {
     case DaemonProcess::State::kGone:
-      checks->Add("daemon", kBad, "no bpftune runs",
-                  "start it (systemctl start bpftune), or say with --run-dir where it keeps its files");
+      checks->Add(
+          "daemon", kBad, "no bpftune runs",
+          "start it (systemctl start bpftune), or say with --run-dir where it keeps its files");
       break;
     case DaemonProcess::State::kStopped:
       checks->Add("daemon", kBad, "it is stopped, by a signal or a debugger",
@@ -96,8 +97,8 @@ void CheckDaemon(const State& state, Checks* checks) {
   }
   checks->Require("deaths", state.deaths < kQuickDeaths, kBad,
                   std::to_string(state.deaths) + " quick ones in a row",
-                  "it only observes; see the log of those that died, then remove '" +
-                      state.folder + "/starts' and restart it");
+                  "it only observes; see the log of those that died, then remove '" + state.folder +
+                      "/starts' and restart it");
   checks->Require("pause", !state.frozen && state.all.paused == 0, kWarning,
                   state.frozen || state.all.paused != 0 ? "all is paused" : "nothing holds it back",
                   "bpftunectl resume ends that");
@@ -122,12 +123,13 @@ void CheckSystem(Checks* checks) {
                   "use a kernel that was built with CONFIG_DEBUG_INFO_BTF");
   const bool has_bpffs = IsOnFileSystem("/sys/fs/bpf", BPF_FS_MAGIC);
   checks->Require("BPF file system", has_bpffs, kWarning,
-                  has_bpffs ? "/sys/fs/bpf" : "none at /sys/fs/bpf", "mount -t bpf bpf /sys/fs/bpf");
+                  has_bpffs ? "/sys/fs/bpf" : "none at /sys/fs/bpf",
+                  "mount -t bpf bpf /sys/fs/bpf");
   const std::string ftrace = ReadText("/proc/sys/kernel/ftrace_enabled");
-  checks->Require("tracing", !ftrace.starts_with("0"), kWarning,
-                  ftrace.starts_with("0") ? "it is switched off: hooks attach and stay silent"
-                                          : "it is on",
-                  "sysctl kernel.ftrace_enabled=1");
+  checks->Require(
+      "tracing", !ftrace.starts_with("0"), kWarning,
+      ftrace.starts_with("0") ? "it is switched off: hooks attach and stay silent" : "it is on",
+      "sysctl kernel.ftrace_enabled=1");
   const bool writable = access("/proc/sys/net", W_OK) == 0;
   checks->Require("sysctls", writable, kWarning,
                   writable ? "they can be written" : "/proc/sys/net cannot be written from here",
@@ -195,9 +197,8 @@ Answer DoctorCommand(const CommandLine& line, const State& state, System*) {
   Json hooks = Json::array();
   for (const SupportRow& row : rows) hooks.push_back(JsonOf(row));
   out.document["hooks"] = std::move(hooks);
-  const bool is_bad = std::ranges::any_of(out.document["checks"], [](const Json& check) {
-    return check.at("state") == kBad;
-  });
+  const bool is_bad = std::ranges::any_of(
+      out.document["checks"], [](const Json& check) { return check.at("state") == kBad; });
   out.exit_code = state.daemon.exists() ? (is_bad ? kProblem : kFine) : kNoDaemon;
   return out;
 }

@@ -42,9 +42,8 @@ const TunerView* TunerWith(const State& state, const std::string& name, const Tu
 Json ScenariosOf(const Description& tuner) {
   Json out = Json::array();
   for (const Scenario& scenario : tuner.scenarios) {
-    out.push_back({{"id", scenario.id},
-                   {"name", scenario.name},
-                   {"description", scenario.description}});
+    out.push_back(
+        {{"id", scenario.id}, {"name", scenario.name}, {"description", scenario.description}});
   }
   return out;
 }
@@ -68,8 +67,9 @@ std::string OwnerWords(const Json& row, const Style& style) {
 
 void AddPlace(const Json& row, const Style& style, std::string* out) {
   const auto owner = row.at("owner").get<std::string>();
-  *out += "\nin " + Coloured(Harmless(row.at("netns").at("name").get<std::string>()),
-                             Colour::kBold, style) + "\n";
+  *out += "\nin " +
+          Coloured(Harmless(row.at("netns").at("name").get<std::string>()), Colour::kBold, style) +
+          "\n";
   Facts facts;
   const bool on_sockets = row.at("on_sockets").get<bool>();
   if (!on_sockets) {
@@ -79,8 +79,8 @@ void AddPlace(const Json& row, const Style& style, std::string* out) {
       facts.Add("  bpftune wrote", ValuesIn(row, "written"));
     }
   }
-  facts.Add("  whose it is", {OwnerWords(row, style), owner == "administrator" ? Colour::kWarning
-                                                                              : Colour::kPlain});
+  facts.Add("  whose it is",
+            {OwnerWords(row, style), owner == "administrator" ? Colour::kWarning : Colour::kPlain});
   if (owner == "administrator") {
     facts.Add("  to give it back", "bpftunectl reclaim " + row.at("tunable").get<std::string>());
   } else if (owner == "bpftune") {
@@ -108,11 +108,10 @@ Answer ExplainCommand(const CommandLine& line, const State& state, System* syste
                        {"summary", tuner->description->summary},
                        {"mode", ModeOf(state, *tuner)}};
   document["per_netns"] = tunable->per_netns;
-  document["bounds"] = tunable->on_sockets
-                           ? Json(nullptr)
-                           : Json({{"least", tunable->min},
-                                   {"most", tunable->max},
-                                   {"most_times_first", kMostDrift}});
+  document["bounds"] = tunable->on_sockets ? Json(nullptr)
+                                           : Json({{"least", tunable->min},
+                                                   {"most", tunable->max},
+                                                   {"most_times_first", kMostDrift}});
   Json set = Json::array();
   for (const Tunable& one : tuner->description->tunables) {
     if (one.set_row == tunable->set_row) set.push_back(one.name);
@@ -146,7 +145,8 @@ std::string ExplainText(const Json& document, const Style& style) {
   if (mode != "acts") {
     out += Coloured("The tuner is " + (mode == "observes" ? "only observing" : mode) +
                         ": nothing is changed now.",
-                    Colour::kWarning, style) + "\n";
+                    Colour::kWarning, style) +
+           "\n";
   }
   for (const Json& row : document.at("places")) AddPlace(row, style, &out);
   if (document.at("places").empty()) out += "\nNothing is known of it in any namespace.\n";
@@ -158,9 +158,11 @@ std::string ExplainText(const Json& document, const Style& style) {
   const Json& decisions = document.at("decisions");
   out += decisions.empty() ? "\nNo decision about it is remembered.\n" : "\nlast decisions\n";
   for (const Json& decision : decisions) {
-    out += "  " + Coloured(decision.at("time").get<std::string>() + "  " +
-                               decision.at("outcome").get<std::string>(),
-                           Colour::kBold, style) + "\n";
+    out += "  " +
+           Coloured(decision.at("time").get<std::string>() + "  " +
+                        decision.at("outcome").get<std::string>(),
+                    Colour::kBold, style) +
+           "\n";
     for (const Json& words : decision.at("lines")) {
       out += "    " + Harmless(words.get<std::string>()) + "\n";
     }

@@ -53,7 +53,8 @@ std::string ExportText(const Json& document, const Style&) {
   }
   if (document.at("settings").empty()) out += "# Nothing is changed in this namespace.\n";
   if (const auto others = document.at("in_other_namespaces").get<uint64_t>(); others != 0) {
-    out += "# (" + std::to_string(others) + " tunables of other network namespaces are left out.)\n";
+    out +=
+        "# (" + std::to_string(others) + " tunables of other network namespaces are left out.)\n";
   }
   return out;
 }

@@ -63,7 +63,10 @@ Answer NamespacesCommand(const CommandLine&, const State& state, System* system)
                           {"changed", count(Owner::kBpftune)},
                           {"yielded", count(Owner::kAdministrator)}});
   }
-  std::ranges::sort(namespaces, {}, [](const Json& one) { return one.at("id").get<uint64_t>(); });
+  auto& list = namespaces.get_ref<Json::array_t&>();
+  std::sort(list.begin(), list.end(), [](const Json& a, const Json& b) {
+    return a.at("id").get<uint64_t>() < b.at("id").get<uint64_t>();
+  });
   out.document["namespaces"] = std::move(namespaces);
   return out;
 }

@@ -53,16 +53,17 @@ std::vector<std::string> ArmNames(const std::string& path) {
   const int variable = types ? btf__find_by_name_kind(types, kNamesVariable, BTF_KIND_VAR) : -1;
   size_t size = 0;
   const char* bytes =
-      constants ? static_cast<const char*>(bpf_map__initial_value(
-                      const_cast<bpf_map*>(constants), &size))
-                : nullptr;
+      constants
+          ? static_cast<const char*>(bpf_map__initial_value(const_cast<bpf_map*>(constants), &size))
+          : nullptr;
   if (section < 0 || variable < 0 || !bytes) return {};
   const btf_type* all = btf__type_by_id(types, static_cast<uint32_t>(section));
   for (uint16_t i = 0; i < btf_vlen(all); ++i) {
     const btf_var_secinfo& place = btf_var_secinfos(all)[i];
     if (place.type != static_cast<uint32_t>(variable) || place.offset + place.size > size) continue;
     const uint32_t type = btf__type_by_id(types, place.type)->type;
-    const Json names = ValueOf(types, type, std::as_bytes(std::span(bytes + place.offset, place.size)));
+    const Json names =
+        ValueOf(types, type, std::as_bytes(std::span(bytes + place.offset, place.size)));
     std::vector<std::string> out;
     for (const Json& letters : names) {
       std::string name;
@@ -128,7 +129,8 @@ std::optional<Json> HostOf(const Json& entry, const std::vector<std::string>& na
       {"control_group",
        {{"default", GroupOf(groups.at(0))},
         {"tuned", GroupOf(groups.at(1))},
-        {"gain", compared ? Json(std::exp2((of_tuned - of_default) / kFraction)) : Json(nullptr)}}}};
+        {"gain",
+         compared ? Json(std::exp2((of_tuned - of_default) / kFraction)) : Json(nullptr)}}}};
 } catch (const Json::exception&) {
   return std::nullopt;
 }
@@ -154,10 +156,13 @@ Answer HostsCommand(const CommandLine& line, const State& state, System* system)
       }
     }
   }
-  std::ranges::sort(hosts, {}, [](const Json& host) {
+  const auto place = [](const Json& host) {
     return std::pair(host.at("netns").at("id").get<uint64_t>(),
                      host.at("address").get<std::string>());
-  });
+  };
+  auto& list = hosts.get_ref<Json::array_t&>();
+  std::sort(list.begin(), list.end(),
+            [&](const Json& a, const Json& b) { return place(a) < place(b); });
   out.document["hosts"] = std::move(hosts);
   return out;
 }
@@ -170,8 +175,8 @@ std::string HostsText(const Json& document, const Style& style) {
     std::snprintf(rtt, sizeof(rtt), "%.1f ms", host.at("min_rtt_us").get<double>() / 1000);
     std::snprintf(loss, sizeof(loss), "%.2f %%", host.at("loss_ppm").get<double>() / 10000);
     const Json& groups = host.at("control_group");
-    table.Add({host.at("address").get<std::string>(), host.at("netns").at("name").get<std::string>(),
-               rtt, loss, host.at("runs").dump(),
+    table.Add({host.at("address").get<std::string>(),
+               host.at("netns").at("name").get<std::string>(), rtt, loss, host.at("runs").dump(),
                host.at("best").is_null() ? "-" : host.at("best").get<std::string>(),
                Mbit(groups.at("default")), Mbit(groups.at("tuned")), GainText(host)});
   }

@@ -15,8 +15,8 @@ namespace bpftune::ctl {
 inline const std::vector<std::string> kHostKey = {"netns", "prefix", "family"};
 inline const std::vector<std::string> kHostValue = {"bandit", "control"};
 
-// `names`: what the arms of the bandit are called; further ones have numbers. Nothing: the entry has
-// other members than are known.
+// `names`: what the arms of the bandit are called; further ones have numbers. Nothing: the entry
+// has other members than are known.
 std::optional<Json> HostOf(const Json& entry, const std::vector<std::string>& names);
 
 }  // namespace bpftune::ctl

@@ -66,7 +66,8 @@ Style StyleOf(const CommandLine& line) {
 }
 
 int Once(const Command& command, const CommandLine& line) {
-  Json document = {{"schema", kSchema}, {"command", command.name}, {"time", TimeText(time(nullptr))}};
+  Json document = {
+      {"schema", kSchema}, {"command", command.name}, {"time", TimeText(time(nullptr))}};
   Answer answer = Run(command, line, &document);
   if (answer.error.empty()) {
     document.update(answer.document);
@@ -75,8 +76,9 @@ int Once(const Command& command, const CommandLine& line) {
     document["error"] = answer.error;
   }
   if (line.json) {
-    std::printf("%s\n", document.dump(line.watch ? -1 : 2, ' ', false,
-                                      Json::error_handler_t::replace).c_str());
+    std::printf(
+        "%s\n",
+        document.dump(line.watch ? -1 : 2, ' ', false, Json::error_handler_t::replace).c_str());
   } else if (answer.error.empty()) {
     std::fputs(command.text(document, StyleOf(line)).c_str(), stdout);
   }

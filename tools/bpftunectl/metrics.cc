@@ -15,7 +15,8 @@ class Family {
  public:
   Family(Json* metrics, const char* name, const char* type, const char* help)
       : metrics_(*metrics), row_(metrics->size()) {
-    metrics->push_back({{"name", name}, {"type", type}, {"help", help}, {"samples", Json::array()}});
+    metrics->push_back(
+        {{"name", name}, {"type", type}, {"help", help}, {"samples", Json::array()}});
   }
 
   void Add(Json labels, Json value) {

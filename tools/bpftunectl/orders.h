@@ -24,7 +24,8 @@ class Orders {
   Status Reclaim(const state_key& set, uint64_t generation);
 
  private:
-  Orders(BpfObjectPtr object, UniqueFd owners) : object_(std::move(object)), owners_(std::move(owners)) {}
+  Orders(BpfObjectPtr object, UniqueFd owners)
+      : object_(std::move(object)), owners_(std::move(owners)) {}
 
   BpfObjectPtr object_;
   UniqueFd owners_;

@@ -27,8 +27,10 @@ std::vector<std::string> DevicesHere() {
 }  // namespace
 
 System::System(const State& state)
-    : names_(&finder_), home_(IdOfCurrent().has_value() ? *IdOfCurrent() : kNoNetns),
-      files_(&finder_, home_), confined_(state.instance != InstanceName({})) {
+    : names_(&finder_),
+      home_(IdOfCurrent().has_value() ? *IdOfCurrent() : kNoNetns),
+      files_(&finder_, home_),
+      confined_(state.instance != InstanceName({})) {
   for (const auto& [place, standing] : state.standings) inodes_[place.netns] = standing.inode;
   if (!confined_) {
     netns_ = {home_};

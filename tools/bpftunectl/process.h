@@ -14,7 +14,7 @@ namespace bpftune::ctl {
 
 struct DaemonProcess {
   enum class State {
-    kGone,     // nobody holds the lock
+    kGone,  // nobody holds the lock
     kRuns,
     kStopped,  // by a signal, or a debugger
   };

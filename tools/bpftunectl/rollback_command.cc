@@ -81,13 +81,12 @@ bpftune::Status GoBackAlone(const CommandLine& line, const State& state, System*
   }
   DoneLog log(done);
   const bool confined = state.instance != InstanceName({});
-  const RollbackResult result =
-      Rollback(meant, SystemEdges(&system->files(), &system->names(), &log, system->home(),
-                                  confined));
+  const RollbackResult result = Rollback(
+      meant, SystemEdges(&system->files(), &system->names(), &log, system->home(), confined));
   if (result.failed != 0) return Ok();  // which the log has said
   for (const auto& [place, standing] : meant) {
-    auto released = journal->Append({JournalRecord::Kind::kReleased, place, standing.inode,
-                                     standing.last, standing.baseline});
+    auto released = journal->Append(
+        {JournalRecord::Kind::kReleased, place, standing.inode, standing.last, standing.baseline});
     if (!released) return released;
   }
   auto published = OpenPinned(state.pins + "/" MAP_PUBLISHED, 0);

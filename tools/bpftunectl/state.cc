@@ -175,8 +175,8 @@ void ReadFiles(State* state) {
 }  // namespace
 
 const TunerView* State::TunerOf(uint16_t number) const {
-  const auto found = std::ranges::find_if(
-      tuners, [&](const TunerView& tuner) { return tuner.number == number; });
+  const auto found =
+      std::ranges::find_if(tuners, [&](const TunerView& tuner) { return tuner.number == number; });
   return found == tuners.end() ? nullptr : &*found;
 }
 
@@ -186,7 +186,8 @@ int64_t State::TimeOf(uint64_t monotonic_ns) const {
 }
 
 bool State::hangs() const {
-  return daemon.exists() && oldest_pending_ns != 0 && now_ns - std::min(now_ns, oldest_pending_ns) > kHangsAfterNs;
+  return daemon.exists() && oldest_pending_ns != 0 &&
+         now_ns - std::min(now_ns, oldest_pending_ns) > kHangsAfterNs;
 }
 
 std::vector<Description> DescriptionsIn(const std::string& directory) {
@@ -195,7 +196,8 @@ std::vector<Description> DescriptionsIn(const std::string& directory) {
   for (const auto& entry : fs::directory_iterator(directory, ignored)) {
     if (!IsObjectName(entry.path().filename())) continue;
     const auto object = OpenObject(entry.path().string());
-    auto description = object ? ReadDescription(object->get()) : Result<Description>(object.error());
+    auto description =
+        object ? ReadDescription(object->get()) : Result<Description>(object.error());
     if (description) out.push_back(std::move(*description));
   }
   return out;

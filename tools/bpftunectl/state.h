@@ -55,11 +55,11 @@ struct State {
   std::vector<PublishedEntry> published;
   std::vector<OwnerEntry> owners;
   std::vector<NamespaceEntry> namespaces;
-  uint64_t oldest_pending_ns = 0;  // when the request was made that waits longest; 0: none
-  Standings standings;             // of the undo journal
+  uint64_t oldest_pending_ns = 0;    // when the request was made that waits longest; 0: none
+  Standings standings;               // of the undo journal
   std::vector<std::string> support;  // lines of `bpftune -S`, as it started
-  uint64_t now_ns = 0;     // CLOCK_MONOTONIC, as times in the maps are
-  int64_t now_s = 0;       // since 1970
+  uint64_t now_ns = 0;               // CLOCK_MONOTONIC, as times in the maps are
+  int64_t now_s = 0;                 // since 1970
 
   const TunerView* TunerOf(uint16_t number) const;
   // Seconds since 1970 of a time in a map; 0 of none.

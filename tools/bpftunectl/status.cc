@@ -69,17 +69,16 @@ Answer StatusCommand(const CommandLine&, const State& state, System* system) {
     if (tuner.control.paused != 0) paused.push_back(tuner.name);
   }
   Json& document = out.document;
-  document["daemon"] = {
-      {"state", DaemonState(state)},
-      {"pid", state.daemon.pid != 0 ? Json(state.daemon.pid) : Json(nullptr)},
-      {"since", JsonOfTime(state.daemon.since_s)},
-      {"deaths", state.deaths}};
+  document["daemon"] = {{"state", DaemonState(state)},
+                        {"pid", state.daemon.pid != 0 ? Json(state.daemon.pid) : Json(nullptr)},
+                        {"since", JsonOfTime(state.daemon.since_s)},
+                        {"deaths", state.deaths}};
   document["mode"] = DaemonMode(state);
   document["works"] = LineWith(state, "bpftune works ");
   document["namespaces_by"] = LineWith(state, "per-netns policy");
   document["tuners"] = {
-      {"loaded", std::ranges::count_if(state.tuners,
-                                       [](const TunerView& tuner) { return !!tuner.number; })},
+      {"loaded",
+       std::ranges::count_if(state.tuners, [](const TunerView& tuner) { return !!tuner.number; })},
       {"paused", std::move(paused)}};
   const auto owned_by = [&](Owner owner) {
     return std::ranges::count(rows, owner, &TunableRow::owner);
@@ -100,8 +99,8 @@ std::string StatusText(const Json& document, const Style& style) {
   const auto mode = document.at("mode").get<std::string>();
   facts.Add("mode", {ModeWords(document), mode == "acts" ? Colour::kGood : Colour::kWarning});
   if (const auto deaths = daemon.at("deaths").get<uint32_t>(); deaths != 0) {
-    facts.Add("deaths", {std::to_string(deaths) + " within a minute of the start, in a row",
-                         Colour::kBad});
+    facts.Add("deaths",
+              {std::to_string(deaths) + " within a minute of the start, in a row", Colour::kBad});
   }
   if (!document.at("works").get<std::string>().empty()) {
     facts.Add("system", document.at("works").get<std::string>() + "; bpftunectl doctor says more");

@@ -80,13 +80,15 @@ std::string AdviceFor(const SupportRow& row) {
   if (row.is_fine()) return "";
   if (Says(row, "--without-hook")) return "it was switched off with --without-hook; leave that out";
   if (row.kind == SupportRow::Kind::kModule) {
-    return "install the modules of this kernel (linux-modules-extra or the like), then restart bpftune";
+    return "install the modules of this kernel (linux-modules-extra or the like), then restart "
+           "bpftune";
   }
   if (Says(row, "no cgroup v2")) {
     return "mount cgroup v2 (mount -t cgroup2 none /sys/fs/cgroup), then restart bpftune";
   }
   if (Says(row, "Operation not permitted") || Says(row, "Permission denied")) {
-    return "let bpftune keep CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN and CAP_SYS_ADMIN; see whether the "
+    return "let bpftune keep CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN and CAP_SYS_ADMIN; see whether "
+           "the "
            "kernel is locked down (/sys/kernel/security/lockdown)";
   }
   if (Says(row, "File exists")) {

@@ -12,8 +12,8 @@ namespace bpftune::ctl {
 struct SupportRow {
   enum class Kind { kHook, kModule, kStandsDown, kNotLoaded };
   Kind kind = Kind::kHook;
-  std::string tuner;  // kNotLoaded: its file
-  std::string hook;   // or the module
+  std::string tuner;    // kNotLoaded: its file
+  std::string hook;     // or the module
   std::string program;  // empty: none works
   std::string loss;     // then
   std::string why;      // why not the first alternative, or why it is not loaded, or stands down

@@ -17,9 +17,9 @@ struct ConfiguredValue {
 };
 
 // As systemd-sysctl and sysctl --system look for them.
-inline constexpr const char* kSysctlFolders[] = {
-    "/etc/sysctl.d", "/run/sysctl.d", "/usr/local/lib/sysctl.d", "/usr/lib/sysctl.d", "/lib/sysctl.d",
-    "/etc/sysctl.conf"};
+inline constexpr const char* kSysctlFolders[] = {"/etc/sysctl.d",           "/run/sysctl.d",
+                                                 "/usr/local/lib/sysctl.d", "/usr/lib/sysctl.d",
+                                                 "/lib/sysctl.d",           "/etc/sysctl.conf"};
 
 // Of a tunable (controller/sysctl_name.h; a pattern: of each device) in a file or the *.conf of a
 // folder; each file once, however many ways lead to it.

@@ -42,13 +42,6 @@ void AddCell(const Cell& cell, size_t width, bool is_last, const Style& style, s
 
 }  // namespace
 
-std::string Harmless(const std::string& text) {
-  std::string out = text;
-  std::ranges::replace_if(
-      out, [](unsigned char c) { return c < ' ' || c == 0x7f; }, '?');
-  return out;
-}
-
 std::string Coloured(const std::string& text, Colour colour, const Style& style) {
   if (!style.colours || colour == Colour::kPlain || text.empty()) return text;
   return CodeOf(colour) + text + "\033[0m";

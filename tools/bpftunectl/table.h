@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "controller/log.h"  // Harmless()
+
 namespace bpftune::ctl {
 
 enum class Colour { kPlain, kGood, kWarning, kBad, kDim, kBold };
@@ -62,8 +64,5 @@ std::string Ago(int64_t when_s, const Style& style);
 // Seconds since 1970 -> "2026-11-30T19:31:20Z", and back (-1: it is none).
 std::string TimeText(int64_t when_s);
 int64_t ParseTime(const std::string& text);
-
-// Foreign words without what could confuse a terminal.
-std::string Harmless(const std::string& text);
 
 }  // namespace bpftune::ctl

@@ -68,6 +68,7 @@ std::vector<std::string> NamesOf(const State& state);
 // The one that is most like what somebody typed; empty: none is.
 std::string Nearest(const std::string& typed, const std::vector<std::string>& names);
 // "no tunable 'x'; did you mean 'y'?"
-std::string NoSuch(const char* what, const std::string& typed, const std::vector<std::string>& names);
+std::string NoSuch(const char* what, const std::string& typed,
+                   const std::vector<std::string>& names);
 
 }  // namespace bpftune::ctl
