@@ -19,12 +19,12 @@ def tuner_man_page(name, tuner):
         name = name + "_rst",
         srcs = [
             "//bpf/tuners:" + tuner,
-            "//:docs/tuners/%s.md" % tuner,
+            "//docs:tuners/%s.md" % tuner,
         ],
         outs = [name + ".rst"],
         cmd = " && ".join([
             "$(location //tools/describe) $(location //bpf/tuners:%s) >$(@D)/%s.json" % (tuner, tuner),
-            "python3 -B $(location //tools/man:tuner_page.py) $(@D)/%s.json $(location //:docs/tuners/%s.md) >$@" % (tuner, tuner),
+            "python3 -B $(location //tools/man:tuner_page.py) $(@D)/%s.json $(location //docs:tuners/%s.md) >$@" % (tuner, tuner),
         ]),
         tools = [
             "//tools/describe",
