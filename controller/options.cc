@@ -41,9 +41,13 @@ constexpr Refused kRefused[] = {
 
 void AddRefused(CLI::App* app) {
   for (const Refused& refused : kRefused) {
-    app->add_flag_callback(refused.option,
-                           [&refused] { throw CLI::ValidationError(refused.option, refused.instead); })
-        ->group("");  // not in --help
+    app->add_option_function<std::string>(
+           refused.option,
+           [&refused](const std::string&) {
+             throw CLI::ValidationError(refused.option, refused.instead);
+           })
+        ->expected(0, 1)  // some have a value there
+        ->group("");      // not in --help
   }
 }
 
