@@ -95,7 +95,8 @@ class BpftunectlTest : public AskCase {
   }
   // What is said of kAskOutput.
   Json Row() const {
-    for (const Json& row : Document({"tunables"})["tunables"]) {
+    const Json document = Document({"tunables"});
+    for (const Json& row : document["tunables"]) {
       if (row["tunable"] == kAskOutputName) return row;
     }
     return {};

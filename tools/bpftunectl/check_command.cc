@@ -30,7 +30,14 @@ Json ListOf(const Items& items, ToJson to_json) {
 
 Answer CheckCommand(const CommandLine& line) {
   const auto tuner = Describe(line.name);
-  if (!tuner) return Failure(kProblem, "'" + Harmless(line.name) + "': " + tuner.error().message());
+  if (!tuner) {
+    // libbpf has numbers of its own, which strerror() does not know.
+    char words[128] = "";
+    const int code = tuner.error().code();
+    if (code >= __LIBBPF_ERRNO__START) libbpf_strerror(code, words, sizeof(words));
+    const std::string why = *words ? words : tuner.error().message();
+    return Failure(kProblem, "'" + Harmless(line.name) + "': " + why);
+  }
   Answer out;
   Json& document = out.document;
   document["file"] = line.name;

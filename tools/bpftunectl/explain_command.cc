@@ -3,6 +3,7 @@
 // bpftunectl explain TUNABLE: what somebody wants to know at three in the morning.
 
 #include <algorithm>
+#include <set>
 
 #include "controller/limits.h"
 #include "controller/sysctl_name.h"
@@ -179,9 +180,11 @@ std::string ExplainText(const Json& document, const Style& style) {
     out += "\n";
   }
   out += "\nwhat moves the tunables of this tuner\n";
+  std::set<std::string> said;  // several have the same words, and other evidence
   for (const Json& scenario : document.at("scenarios")) {
-    out += "  " + scenario.at("name").get<std::string>() + ": " +
-           scenario.at("description").get<std::string>() + "\n";
+    const std::string words = scenario.at("name").get<std::string>() + ": " +
+                              scenario.at("description").get<std::string>();
+    if (said.insert(words).second) out += "  " + words + "\n";
   }
   return out;
 }

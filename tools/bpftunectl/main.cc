@@ -72,8 +72,8 @@ int Once(const Command& command, const CommandLine& line) {
   if (answer.error.empty()) {
     document.update(answer.document);
   } else {
-    std::fprintf(stderr, "bpftunectl: %s\n", answer.error.c_str());
     document["error"] = answer.error;
+    if (!line.json) std::fprintf(stderr, "bpftunectl: %s\n", answer.error.c_str());
   }
   if (line.json) {
     std::printf(

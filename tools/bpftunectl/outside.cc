@@ -9,10 +9,6 @@
 namespace bpftune::ctl {
 namespace {
 
-// Of namespaces that a confined daemon looks after, so many are listed though nothing has happened
-// in them.
-constexpr size_t kMostQuiet = 64;
-
 std::vector<std::string> DevicesHere() {
   std::vector<std::string> out;
   if (struct if_nameindex* all = if_nameindex()) {
@@ -36,8 +32,10 @@ System::System(const State& state)
     netns_ = {home_};
     return;
   }
+  // The name of an instance tells whether it is confined to this one alone; of several, those are
+  // listed in which something has happened.
   for (const NamespaceEntry& entry : state.namespaces) {
-    if (netns_.size() < kMostQuiet) netns_.push_back(NetnsId{entry.id});
+    if (InstanceName({entry.id}) == state.instance) netns_.push_back(NetnsId{entry.id});
   }
 }
 

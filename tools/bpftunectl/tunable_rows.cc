@@ -14,8 +14,9 @@
 namespace bpftune::ctl {
 namespace {
 
-// A typing error is no more than every third letter.
+// A typing error is no more than every third letter, or two of them changed places.
 constexpr size_t kLettersForEachError = 3;
+constexpr size_t kErrorsOfAnyName = 2;
 
 using Where = std::tuple<uint64_t, uint16_t, uint16_t, uint32_t>;
 
@@ -183,7 +184,7 @@ std::vector<std::string> NamesOf(const State& state) {
 
 std::string Nearest(const std::string& typed, const std::vector<std::string>& names) {
   std::string out;
-  size_t least = typed.size() / kLettersForEachError + 1;
+  size_t least = std::max(typed.size() / kLettersForEachError, kErrorsOfAnyName) + 1;
   for (const std::string& name : names) {
     // Without what comes before, as people say it: "tcp_rmem".
     const std::string last = name.substr(name.rfind('.') + 1);
