@@ -29,10 +29,12 @@ constexpr Refused kRefused[] = {
     {"-a,--allow", "all tuners run; 'bpftunectl pause TUNER' holds one back"},
     {"-c,--cgroup", "bpftune finds the root of the cgroup v2 tree itself"},
     {"-D,--daemon", "bpftune stays in the foreground; a service manager starts it, or '&'"},
-    {"-L,--legacy", "each hook falls back by itself where it must (see -S); to leave one out: "
-                    "--without-hook"},
-    {"--libdir", "further tuners are in a directory given with --objects; -l names that of all the "
-                 "others"},
+    {"-L,--legacy",
+     "each hook falls back by itself where it must (see -S); to leave one out: "
+     "--without-hook"},
+    {"--libdir",
+     "further tuners are in a directory given with --objects; -l names that of all the "
+     "others"},
     {"-p,--port", "bpftune listens on no port; ask bpftunectl"},
     {"-P,--print-libdir", "the directory of the tuners is the default of -l, below"},
     {"-q,--query", "ask bpftunectl"},
@@ -41,11 +43,11 @@ constexpr Refused kRefused[] = {
 
 void AddRefused(CLI::App* app) {
   for (const Refused& refused : kRefused) {
-    app->add_option_function<std::string>(
-           refused.option,
-           [&refused](const std::string&) {
-             throw CLI::ValidationError(refused.option, refused.instead);
-           })
+    app->add_option_function<std::string>(refused.option,
+                                          [&refused](const std::string&) {
+                                            throw CLI::ValidationError(refused.option,
+                                                                       refused.instead);
+                                          })
         ->expected(0, 1)  // some have a value there
         ->group("");      // not in --help
   }
