@@ -126,13 +126,13 @@ bool Applier::MakesRoomForOwner(const Case& c) {
   }
   edges_.summary->Refused(c.place, "no room to remember who else writes it");
   if (std::exchange(said_no_room_, true)) return false;
-  edges_.log->Warning(
-      "'" + c.place.name + "' in " + edges_.name_of(c.place.netns) +
+  SayRefused(
+      c, "no room to remember who else writes it", /*is_trouble=*/true,
       " was not changed, nor will be others that were not changed before: there is no room to "
       "remember who else writes them (" +
-      (ordered ? std::to_string(STATE_MAX_ENTRIES) + " sets of tunables at most"
-               : ordered.error().message()) +
-      "); give bpftune fewer namespaces with --netns");
+          (ordered ? std::to_string(STATE_MAX_ENTRIES) + " sets of tunables at most"
+                   : ordered.error().message()) +
+          "); give bpftune fewer namespaces with --netns");
   return false;
 }
 
@@ -186,7 +186,8 @@ void Applier::Write(Case& c, uint64_t reclaimed) {
     return Yield(c.tuner, c.place, c.key, c.tunable, *back, c.wanted);
   }
   Publish(c, *back, reclaimed);
-  unsaid_.push_back({c.place, &c.tunable, &c.scenario, c.record, c.current, *back});
+  unsaid_.push_back(
+      {&c.tuner, c.place, &c.tunable, &c.scenario, c.record, c.current, *back, Outcome::kChanged});
 }
 
 // Something keeps it from being done, other than the value itself.
@@ -199,7 +200,8 @@ bool Applier::IsHeldBack(const Case& c) {
   if (edges_.mode == Mode::kObserve || control.observe != 0) {
     CountRefusal(c);
     if (edges_.summary->Refused(c.place, "bpftune only observes, at '" + c.scenario.name + "'")) {
-      unsaid_.push_back({c.place, &c.tunable, &c.scenario, c.record, c.current, c.wanted, true});
+      unsaid_.push_back({&c.tuner, c.place, &c.tunable, &c.scenario, c.record, c.current, c.wanted,
+                         Outcome::kProposed});
     }
     return true;
   }
@@ -240,13 +242,34 @@ void Applier::CountRefusal(const Case& c) {
   (void)edges_.state->Publish(c.key, entry);
 }
 
+DecisionRecord Applier::RecordOfCase(const Case& c, Outcome outcome) const {
+  DecisionRecord out = NewRecord(outcome);
+  out.tuner = c.tuner.name;
+  out.tunable = c.place.name;
+  out.scenario = c.scenario.id;
+  out.netns = c.place.netns.value;
+  out.netns_name = edges_.name_of(c.place.netns);
+  out.old_values = Values::Of(c.record.seen, c.tunable.values);
+  out.new_values = Values::Of(c.record.wanted, c.tunable.values);
+  std::ranges::copy(c.record.evidence, out.evidence.begin());
+  return out;
+}
+
+void Applier::SayRefused(const Case& c, const std::string& reason, bool is_trouble,
+                         const std::string& line) {
+  DecisionRecord record = RecordOfCase(c, Outcome::kRefused);
+  record.reason = reason;
+  record.is_trouble = is_trouble;
+  record.lines = {"'" + record.tunable + "' in " + record.netns_name + line};
+  edges_.log->Decide(record);
+}
+
 void Applier::Refuse(const Case& c, const std::string& reason, const std::string& advice) {
   CountRefusal(c);
   if (!edges_.summary->Refused(c.place, reason)) return;
-  edges_.log->Warning("'" + c.place.name + "' in " + edges_.name_of(c.place.netns) +
-                      " was not changed to (" +
-                      Values::Of(c.record.wanted, c.tunable.values).Text() + "): " + reason +
-                      (advice.empty() ? "" : ". " + advice));
+  SayRefused(c, reason, /*is_trouble=*/true,
+             " was not changed to (" + Values::Of(c.record.wanted, c.tunable.values).Text() +
+                 "): " + reason + (advice.empty() ? "" : ". " + advice));
 }
 
 void Applier::RefuseFailedWrite(const Case& c, const Error& error) {
@@ -258,8 +281,7 @@ void Applier::RefuseFailedWrite(const Case& c, const Error& error) {
       edges_.state->ForgetOwner(c.set_key);
     }
     if (edges_.summary->Refused(c.place, gone)) {
-      edges_.log->Notice("'" + c.place.name + "' in " + edges_.name_of(c.place.netns) +
-                         " is not changed: " + gone);
+      SayRefused(c, gone, /*is_trouble=*/false, " is not changed: " + gone);
     }
     return;
   }
@@ -299,9 +321,14 @@ void Applier::GiveWay(const Case& c, const Values& back) {
     if (!here || now_there->StartsWith(*here)) break;
     auto written = edges_.actuator->Write(c.place, c.inode(), *here);
     if (written) {
-      edges_.log->Notice("'" + c.place.name + "' in " + edges_.name_of(c.place.netns) + ": pid " +
-                         std::to_string(theirs->pid) + " wrote (" + here->Text() +
-                         ") while bpftune was writing; that value stands");
+      DecisionRecord record = RecordOfCase(c, Outcome::kYielded);
+      record.old_values = back;
+      record.new_values = *here;
+      record.pid = theirs->pid;
+      record.lines = {"'" + record.tunable + "' in " + record.netns_name + ": pid " +
+                      std::to_string(theirs->pid) + " wrote (" + here->Text() +
+                      ") while bpftune was writing; that value stands"};
+      edges_.log->Decide(record);
     } else if (written.error().code() != EPERM && !Withdraw(c, *theirs)) {
       break;  // the kernel takes it from nobody, and there was none before it
     }
@@ -371,34 +398,45 @@ void Applier::Yield(const Description& tuner, const SysctlPlace& place, const st
   if (edges_.journal) {  // else a value of theirs that happens to be one of ours would be undone
     (void)edges_.journal->Append({Kind::kReleased, place, 0, ours, current});
   }
-  edges_.log->Notice("'" + place.name + "' in " + edges_.name_of(place.netns) + " is (" +
-                     current.Text() + ") where bpftune had written (" + ours.Text() +
-                     "): somebody else changed it; it is theirs. Tuner '" + tuner.name +
-                     "' leaves '" + tunable.set + "' alone there");
+  DecisionRecord record = NewRecord(Outcome::kYielded);
+  record.tuner = tuner.name;
+  record.tunable = place.name;
+  record.netns = place.netns.value;
+  record.netns_name = edges_.name_of(place.netns);
+  record.old_values = ours;
+  record.new_values = current;
+  record.lines = {"'" + place.name + "' in " + record.netns_name + " is (" + current.Text() +
+                  ") where bpftune had written (" + ours.Text() +
+                  "): somebody else changed it; it is theirs. Tuner '" + tuner.name + "' leaves '" +
+                  tunable.set + "' alone there"};
+  edges_.log->Decide(record);
   if (!ordered) edges_.log->Error("yielding '" + tunable.set + "': " + ordered.error().message());
 }
 
 void Applier::Note(const Description& tuner, const request& record) {
   if (record.tunable >= tuner.tunables.size() || record.scenario >= tuner.scenarios.size()) return;
   const Tunable& tunable = tuner.tunables[record.tunable];
-  unsaid_.push_back({{NetnsId{record.netns}, NameOf(tunable, record)},
+  unsaid_.push_back({&tuner,
+                     {NetnsId{record.netns}, NameOf(tunable, record)},
                      &tunable,
                      &tuner.scenarios[record.scenario],
                      record,
                      {},
-                     {}});
+                     {},
+                     Outcome::kNoted});
 }
 
 void Applier::Explain() {
   for (const Unsaid& unsaid : std::exchange(unsaid_, {})) {
-    const Decision decision{
-        unsaid.tunable,    unsaid.scenario,   &unsaid.record,    edges_.name_of(unsaid.place.netns),
-        unsaid.old_values, unsaid.new_values, unsaid.is_proposal};
-    const bool has_values = unsaid.old_values.count != 0;
-    for (const std::string& line : has_values ? ExplainChange(decision) : ExplainNote(decision)) {
-      edges_.log->Notice(line);
-    }
-    if (has_values && !unsaid.is_proposal) {
+    const Decision decision{unsaid.tunable,
+                            unsaid.scenario,
+                            &unsaid.record,
+                            edges_.name_of(unsaid.place.netns),
+                            unsaid.old_values,
+                            unsaid.new_values,
+                            unsaid.outcome == Outcome::kProposed};
+    edges_.log->Decide(RecordOf(*unsaid.tuner, decision, unsaid.outcome));
+    if (unsaid.outcome == Outcome::kChanged) {
       edges_.summary->Changed(unsaid.place, decision);
     } else {
       edges_.summary->Noted(unsaid.place, decision);

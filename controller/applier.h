@@ -113,13 +113,14 @@ class Applier {
     uint64_t time_ns;
   };
   struct Unsaid {
+    const Description* tuner;
     SysctlPlace place;
     const Tunable* tunable;
     const Scenario* scenario;
     request record;
     Values old_values;  // none: not a change, a note
     Values new_values;
-    bool is_proposal = false;
+    Outcome outcome;
   };
 
   Case CaseOf(const Description& tuner, const request& record) const;
@@ -134,6 +135,10 @@ class Applier {
   bool MakesRoomForOwner(const Case& c);
   bool Reclaim(const Case& c, const owner& theirs);
   void CountRefusal(const Case& c);
+  // Of what became of a case other than what its tuner has words for.
+  DecisionRecord RecordOfCase(const Case& c, Outcome outcome) const;
+  void SayRefused(const Case& c, const std::string& reason, bool is_trouble,
+                  const std::string& line);
   void Refuse(const Case& c, const std::string& reason, const std::string& advice = "");
   void RefuseFailedWrite(const Case& c, const Error& error);
   Values Landed(const Case& c);

@@ -49,6 +49,32 @@ TEST_F(ApplierTest, ExplainsAChangeInTheWordsThatAdministratorsKnow) {
             summary.Lines());
 }
 
+TEST_F(ApplierTest, EachDecisionIsOneRecordWithItsNumbers) {
+  request r = Raise();
+  Ask(r);
+  r.wanted[2] = int64_t{1} << 31;  // outside the bounds
+  std::copy(kWanted.number.begin(), kWanted.number.end(), r.seen);
+  Ask(r);
+  ASSERT_EQ(2U, log.records.size());
+  const DecisionRecord& change = log.records[0];
+  EXPECT_EQ(Outcome::kChanged, change.outcome);
+  EXPECT_EQ("sample", change.tuner);
+  EXPECT_EQ("net.ipv4.tcp_rmem", change.tunable);
+  EXPECT_EQ("WINDOW_LIMITED", change.scenario);
+  EXPECT_EQ(kBlue, change.netns);
+  EXPECT_EQ(kBefore, change.old_values);
+  EXPECT_EQ(kWanted, change.new_values);
+  EXPECT_EQ(940U, change.evidence[0]);
+  EXPECT_EQ("", change.peer);
+  EXPECT_EQ(3U, change.lines.size());
+  const DecisionRecord& refusal = log.records[1];
+  EXPECT_EQ(Outcome::kRefused, refusal.outcome);
+  EXPECT_TRUE(refusal.is_trouble);
+  EXPECT_NE(std::string::npos, refusal.reason.find("outside the bounds")) << refusal.reason;
+  EXPECT_LT(change.id, refusal.id);
+  EXPECT_LT(0U, change.time_ns);
+}
+
 TEST_F(ApplierTest, ChangesAGlobalTunableOnce) {
   request r = Raise();
   r.tunable = kBacklog;

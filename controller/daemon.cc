@@ -30,7 +30,8 @@ Status VisitHere(const Tuner& tuner, Sampler* sampler) {
 }  // namespace
 
 Daemon::Daemon(const Options& options, LogSink* log, NetnsId home, Holdings holdings)
-    : log_(log),
+    : own_log_(std::move(holdings.log)),
+      log_(own_log_ ? own_log_.get() : log),
       lock_(std::move(holdings.lock)),
       signals_(std::move(holdings.signals)),
       mode_(options.dry_run || holdings.starts.IsCrashLoop() ? Mode::kObserve : Mode::kAuto),

@@ -78,6 +78,7 @@ class Daemon {
     uint16_t row;
   };
   struct Holdings {
+    std::unique_ptr<LogSink> log;
     UniqueFd signals;
     UniqueFd lock;
     std::set<uint64_t> scope;
@@ -93,6 +94,7 @@ class Daemon {
   Status Prepare(const Options& options);
   Status TellScope();
   Status LoadTuners(const Options& options);
+  void KeepPauses();
   // What it decides is done too, unless it is frozen.
   bool Acts() const { return journal_ && mode_ == Mode::kAuto; }
   bool LetObjectsAct();
@@ -125,6 +127,7 @@ class Daemon {
   uint64_t NextDue() const;
   bool TakeSignal();
 
+  std::unique_ptr<LogSink> own_log_;  // none where nothing is remembered
   LogSink* log_;
   UniqueFd lock_;
   UniqueFd signals_;

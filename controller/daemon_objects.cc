@@ -41,7 +41,7 @@ Status Daemon::Load(const ObjectFile& file) {
   further_ids_[file.path] = tuner->id();
   const bool observes = !enabled_.contains(name);
   const uint32_t key = tuner->id();
-  const tuner_control control = {.paused = 0, .observe = observes};
+  const tuner_control control = {.paused = state_.Control(tuner->id()).paused, .observe = observes};
   (void)bpf_map_update_elem(maps_.fd(MAP_CONTROL), &key, &control, BPF_ANY);  // cannot fail
   if (!observes) tuner->LookForModules(UseOfModules());
   StartClock(tuner);

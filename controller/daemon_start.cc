@@ -11,8 +11,10 @@
 #include "controller/cgroup.h"
 #include "controller/daemon.h"
 #include "controller/event_sources.h"
+#include "controller/history.h"
 #include "controller/inherited.h"
 #include "controller/kept/instance.h"
+#include "controller/support.h"
 
 namespace bpftune {
 namespace {
@@ -53,6 +55,16 @@ Result<std::unique_ptr<UndoJournal>> OpenJournal(const Options& options,
   return std::make_unique<UndoJournal>(std::move(*journal));
 }
 
+std::unique_ptr<LogSink> OpenHistory(const Options& options, const std::string& directory,
+                                     LogSink* log) {
+  if (LeavesNoTrace(options)) return nullptr;
+  auto history = History::Open(directory);
+  if (history) return std::make_unique<HistoryLog>(log, std::move(*history));
+  log->Warning("what is decided will not be remembered for bpftunectl history: " +
+               history.error().message() + "; continuing without");
+  return nullptr;
+}
+
 Starts CountStart(const Options& options, const std::string& directory, LogSink* log) {
   if (LeavesNoTrace(options)) return {};
   Starts starts = Starts::Count(directory);
@@ -89,9 +101,13 @@ Result<std::unique_ptr<Daemon>> Daemon::Start(const Options& options, LogSink* l
   if (!maps) return maps.error();
   std::unique_ptr<Daemon> daemon(
       new Daemon(options, log, *home,
-                 {std::move(*signals), std::move(*lock), std::move(*scope), std::move(*journal),
-                  std::move(starts), std::move(pins), std::move(*maps)}));
+                 {OpenHistory(options, directory, log), std::move(*signals), std::move(*lock),
+                  std::move(*scope), std::move(*journal), std::move(starts), std::move(pins),
+                  std::move(*maps)}));
   if (auto ready = daemon->Prepare(options); !ready) return ready.error();
+  auto told =
+      LeavesNoTrace(options) ? Ok() : WriteSupport(directory, daemon->tuners_, daemon->kind_);
+  if (!told) log->Debug(told.error().message());
   return daemon;
 }
 
@@ -141,11 +157,27 @@ Status Daemon::LoadTuners(const Options& options) {
   if (!loaded) return loaded.error();
   facts_.modules = ModuleUse::kLookOnly;  // further objects observe at first
   tuners_ = std::move(*loaded);
+  KeepPauses();
   for (const auto& tuner : tuners_.tuners()) StartClock(tuner.get());
   state_.set_watcher(&tuners_.watcher());
   auto introduced = tuners_.watcher().RunPulse();  // tells the watcher who we are
   if (!introduced) return introduced.error();
   return Ok();
+}
+
+// A tuner that somebody has paused stays so; of one that is not known any more nothing stays.
+void Daemon::KeepPauses() {
+  for (uint32_t number = 0; number < TUNERS_MAX; ++number) {
+    tuner_control control = state_.Control(static_cast<uint16_t>(number));
+    control = {.paused = pins_.IsNumber(static_cast<uint16_t>(number)) ? control.paused : 0,
+               .observe = 0};
+    (void)bpf_map_update_elem(maps_.fd(MAP_CONTROL), &number, &control, BPF_ANY);  // cannot fail
+  }
+  for (const auto& tuner : tuners_.tuners()) {
+    if (state_.Control(tuner->id()).paused == 0) continue;
+    log_->Notice("tuner '" + tuner->description().name +
+                 "' is paused, as it was; bpftunectl resume ends that");
+  }
 }
 
 // Or not: what objects do by themselves is held back by dry run and freeze too. False: as before.

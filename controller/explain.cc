@@ -17,7 +17,7 @@ namespace {
 // As the process calls itself, which may be anything: what could break a line out of the log is not
 // shown.
 std::string CommText(const request& record) {
-  std::string out(record.comm, std::find(record.comm, std::end(record.comm), '\0'));
+  std::string out = CommOf(record);
   std::ranges::replace_if(
       out, [](unsigned char c) { return c < ' ' || c > '~'; }, '?');
   return out.empty() ? "a process" : out;
@@ -83,6 +83,10 @@ std::string Clause(const Report& report, const std::vector<uint64_t>& counts) {
 
 }  // namespace
 
+std::string CommOf(const request& record) {
+  return {record.comm, std::find(record.comm, std::end(record.comm), '\0')};
+}
+
 std::string PeerText(const request& record) {
   char text[INET6_ADDRSTRLEN] = "";
   const int family = static_cast<int>(record.peer_family);
@@ -129,6 +133,21 @@ std::vector<std::string> ExplainChange(const Decision& decision) {
 
 std::vector<std::string> ExplainNote(const Decision& decision) {
   return {OccurredLine(decision), Expand(decision.scenario->evidence, decision)};
+}
+
+DecisionRecord RecordOf(const Description& tuner, const Decision& decision, Outcome outcome) {
+  DecisionRecord out = NewRecord(outcome);
+  out.tuner = tuner.name;
+  out.tunable = NameOf(*decision.tunable, *decision.record);
+  out.scenario = decision.scenario->id;
+  out.netns = decision.record->netns;
+  out.netns_name = decision.netns;
+  out.old_values = decision.old_values;
+  out.new_values = decision.new_values;
+  std::ranges::copy(decision.record->evidence, out.evidence.begin());
+  if (decision.record->peer_family != 0) out.peer = PeerText(*decision.record);
+  out.lines = outcome == Outcome::kNoted ? ExplainNote(decision) : ExplainChange(decision);
+  return out;
 }
 
 }  // namespace bpftune

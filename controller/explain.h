@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "bpf/common/request_abi.h"
+#include "controller/decision.h"
 #include "controller/description.h"
 #include "controller/values.h"
 
@@ -36,6 +37,12 @@ std::string ChangeLine(const Decision& decision);
 std::vector<std::string> ExplainChange(const Decision& decision);
 // Occurred and evidence, of something BPF has done by itself.
 std::vector<std::string> ExplainNote(const Decision& decision);
+
+// The same, with all that is known of it, for a log that has fields. Its time is now.
+DecisionRecord RecordOf(const Description& tuner, const Decision& decision, Outcome outcome);
+
+// What a process calls itself, up to the zero byte: any bytes.
+std::string CommOf(const request& record);
 
 // The clauses whose counters are not zero, "; " between them; empty: there is none. {ratio} is
 // counter (0 / 1) over (2 / 3), "3.1".

@@ -14,13 +14,6 @@ namespace {
 
 constexpr size_t kKeptBytes = size_t{256} * 1024;
 
-std::string Harmless(std::string line) {
-  for (char& c : line) {
-    if (static_cast<unsigned char>(c) < ' ' || c == 127) c = '?';
-  }
-  return line;
-}
-
 std::string& KeptMessages() {
   static std::string kept;
   return kept;
@@ -43,6 +36,18 @@ int KeepMessage(libbpf_print_level level, const char* format, va_list args) {
 }
 
 }  // namespace
+
+std::string Harmless(std::string text) {
+  for (char& c : text) {
+    if (static_cast<unsigned char>(c) < ' ' || c == 127) c = '?';
+  }
+  return text;
+}
+
+void LogSink::Decide(const DecisionRecord& record) {
+  const LogLevel level = record.is_trouble ? LogLevel::kWarning : LogLevel::kNotice;
+  for (const std::string& line : record.lines) Write(level, line);
+}
 
 void StdoutLog::Write(LogLevel level, const std::string& line) {
   if (level > most_) return;

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note
 #pragma once
 
-// What the daemon says: to syslog (facility daemon), or to standard output with -s. Lines of
-// decisions are notices; diagnostics are errors, warnings and debug. Only main and the daemon log;
-// everything else returns what went wrong.
+// What the daemon says: to the journal where there is one (journal_log.h), else to syslog (facility
+// daemon), or to standard output with -s. Decisions are notices; diagnostics are errors, warnings
+// and debug. Only main and the daemon log; everything else returns what went wrong.
 
 #include <string>
 #include <vector>
+
+#include "controller/decision.h"
 
 namespace bpftune {
 
@@ -18,6 +20,8 @@ class LogSink {
   // One line, without a line end. Control characters in it are shown as '?', so that a foreign
   // name cannot forge a line.
   virtual void Write(LogLevel level, const std::string& line) = 0;
+  // One decision: its lines, unless this log has a better form for it.
+  virtual void Decide(const DecisionRecord& record);
 
   void Error(const std::string& line) { Write(LogLevel::kError, line); }
   void Warning(const std::string& line) { Write(LogLevel::kWarning, line); }
@@ -44,6 +48,9 @@ class SyslogLog : public LogSink {
  private:
   LogLevel most_;
 };
+
+// Control characters become '?'.
+std::string Harmless(std::string text);
 
 // libbpf's own messages: kept (the last 256 KiB), shown only when the step they belong to fails.
 // Installed for the whole process by the first call.

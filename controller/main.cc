@@ -9,6 +9,7 @@
 
 #include "controller/capabilities.h"
 #include "controller/daemon.h"
+#include "controller/journald_log.h"
 #include "controller/log.h"
 #include "controller/options.h"
 #include "controller/support.h"
@@ -21,6 +22,7 @@ std::unique_ptr<LogSink> MakeLog(const Options& options) {
   const LogLevel most = options.debug ? LogLevel::kDebug : LogLevel::kInfo;
   if (options.to_stdout || options.support || options.undo)
     return std::make_unique<StdoutLog>(most);
+  if (auto journal = JournaldLog::Open(most)) return journal;
   return std::make_unique<SyslogLog>(most);
 }
 

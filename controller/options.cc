@@ -19,6 +19,34 @@ std::string DefaultTuners() {
   return (self.parent_path().parent_path() / "lib" / "bpftune").string();
 }
 
+// What another daemon of this name takes, and this one has no use for: what to do instead.
+struct Refused {
+  const char* option;
+  const char* instead;
+};
+
+constexpr Refused kRefused[] = {
+    {"-a,--allow", "all tuners run; 'bpftunectl pause TUNER' holds one back"},
+    {"-c,--cgroup", "bpftune finds the root of the cgroup v2 tree itself"},
+    {"-D,--daemon", "bpftune stays in the foreground; a service manager starts it, or '&'"},
+    {"-L,--legacy", "each hook falls back by itself where it must (see -S); to leave one out: "
+                    "--without-hook"},
+    {"--libdir", "further tuners are in a directory given with --objects; -l names that of all the "
+                 "others"},
+    {"-p,--port", "bpftune listens on no port; ask bpftunectl"},
+    {"-P,--print-libdir", "the directory of the tuners is the default of -l, below"},
+    {"-q,--query", "ask bpftunectl"},
+    {"-r,--learning_rate", "bpftune learns how far to go, for each tunable in each namespace"},
+};
+
+void AddRefused(CLI::App* app) {
+  for (const Refused& refused : kRefused) {
+    app->add_flag_callback(refused.option,
+                           [&refused] { throw CLI::ValidationError(refused.option, refused.instead); })
+        ->group("");  // not in --help
+  }
+}
+
 }  // namespace
 
 ParsedOptions ParseOptions(const std::vector<std::string>& arguments) {
@@ -34,7 +62,8 @@ ParsedOptions ParseOptions(const std::vector<std::string>& arguments) {
       "Tunes the Linux network stack while it runs: watches and decides in BPF, changes a "
       "sysctl only when it holds traffic back, and says why. Needs no configuration.",
       "bpftune");
-  app.add_flag("-s,--stdout", options.to_stdout, "log to standard output instead of syslog");
+  app.add_flag("-s,--stdout,--stderr", options.to_stdout,
+               "log to standard output instead of the journal or syslog");
   app.add_flag("-S,--support", options.support, "say what works on this system, and leave");
   app.add_flag("-d,--debug", options.debug, "log diagnostics too");
   auto* dry_run =
@@ -79,6 +108,7 @@ ParsedOptions ParseOptions(const std::vector<std::string>& arguments) {
       "Signals: TERM and INT end it with a summary, USR1 prints the summary so far. While "
       "there is a file RUN-DIR/all/freeze, nothing is changed.");
 
+  AddRefused(&app);
   app.failure_message(CLI::FailureMessage::help);  // what is allowed, not just what was wrong
 
   std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());  // as CLI11 wants them

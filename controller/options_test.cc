@@ -84,6 +84,17 @@ INSTANTIATE_TEST_SUITE_P(
             "no such namespace", {"-n", "/run/netns/does-not-exist"}, "/run/netns/does-not-exist"},
         BadInput{"nothing to do at all", {"--changes-per-minute=0"}, "--changes-per-minute"},
         BadInput{"undo in a dry run", {"--undo", "--dry-run"}, "--dry-run"},
+        BadInput{"another daemon's allow", {"-a", "tcp_buffer_tuner.so"}, "bpftunectl pause"},
+        BadInput{"another daemon's cgroup", {"-c", "/sys/fs/cgroup"}, "cgroup v2 tree itself"},
+        BadInput{"another daemon's background", {"-D"}, "service manager"},
+        BadInput{"another daemon's legacy mode", {"-L"}, "--without-hook"},
+        BadInput{"another daemon's further tuners", {"--libdir", "/proc"}, "--objects"},
+        BadInput{"another daemon's port", {"-p", "8080"}, "ask bpftunectl"},
+        BadInput{"another daemon's directory", {"-P"}, "default of -l"},
+        BadInput{"another daemon's questions", {"-q", "status"}, "ask bpftunectl"},
+        BadInput{"... and their long name", {"--query=status"}, "ask bpftunectl"},
+        BadInput{"another daemon's learning rate", {"-s", "-r", "4"}, "learns how far to go"},
+        BadInput{"... glued", {"-r4"}, "learns how far to go"},
         BadInput{"value missing", {"-l"}, "--tuners"},
         BadInput{"option for a value", {"--without-hook"}, "--without-hook"}));
 
@@ -99,6 +110,21 @@ TEST(OptionsTest, NothingNeedOutliveTheDaemon) {
   const ParsedOptions parsed = ParseOptions({"--pin-dir", ""});
   EXPECT_FALSE(parsed.leave) << parsed.text;
   EXPECT_EQ("", parsed.options.pin_dir);
+}
+
+// Whoever knows them from another daemon of this name.
+TEST(OptionsTest, OldSpellingsThatMeanTheSameAreTaken) {
+  EXPECT_TRUE(ParseOptions({"--stderr"}).options.to_stdout);
+  const Options options = ParseOptions({"-s", "-d", "-R", "-l", "/proc"}).options;
+  EXPECT_TRUE(options.to_stdout && options.debug && options.rollback);
+  EXPECT_TRUE(ParseOptions({"-S"}).options.support);
+}
+
+TEST(OptionsTest, WhatIsRefusedIsNotInTheHelp) {
+  const std::string help = ParseOptions({"--help"}).text;
+  for (const char* option : {"--learning_rate", "--query", "--legacy", "--allow"}) {
+    EXPECT_EQ(std::string::npos, help.find(option)) << option;
+  }
 }
 
 TEST(OptionsTest, HelpAndVersionLeaveWithCode0) {

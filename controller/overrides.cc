@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "controller/explain.h"
 #include "controller/place.h"
 
 namespace bpftune {
@@ -216,37 +217,52 @@ bool Overrides::WasSaid(const Open& open) {
   return !is_new && before.reclaimed == now.reclaimed && before.generation < now.generation;
 }
 
+DecisionRecord Overrides::RecordOfOpen(const Open& open) const {
+  DecisionRecord out = NewRecord(Outcome::kYielded);
+  out.tuner = open.tuner->name;
+  out.tunable = NameOf(open.tuner->tunables[open.record.tunable], open.record);
+  out.netns = open.record.netns;
+  out.netns_name = edges_.name_of(NetnsId{open.record.netns});
+  out.old_values = Values::Of(open.record.seen, open.record.mask);
+  out.new_values = Values::Of(open.record.wanted, open.record.mask);
+  out.pid = open.record.pid;
+  out.comm = CommOf(open.record);
+  return out;
+}
+
 void Overrides::Say(std::vector<Open> group) {
   std::erase_if(group, [this](const Open& open) { return WasSaid(open); });
   if (group.empty()) return;
   for (const Open& open : group) Release(open);
-  const request& first = group.front().record;
-  const std::string comm(first.comm, std::find(first.comm, std::end(first.comm), '\0'));
-  const std::string writer = "pid " + std::to_string(first.pid) + ", cmd '" + comm + "' modified ";
-  const std::string where = " in " + edges_.name_of(NetnsId{first.netns});
+  std::vector<DecisionRecord> records;
   std::string changes, tuners;
   for (const Open& open : group) {
-    const Tunable& tunable = open.tuner->tunables[open.record.tunable];
-    const std::string change = " from (" + Values::Of(open.record.seen, open.record.mask).Text() +
-                               ") to (" + Values::Of(open.record.wanted, open.record.mask).Text() +
-                               ")";
-    const std::string tuner = "Tuner '" + open.tuner->name + "' leaves '" + tunable.set + "' alone";
-    if (group.size() == 1) {
-      std::string line = writer;
-      line.append("sysctl '")
-          .append(NameOf(tunable, open.record))
-          .append("'")
-          .append(where)
-          .append(change);
-      line.append("; it is theirs. ").append(tuner).append(" there");
-      return edges_.log->Notice(line);
-    }
+    const DecisionRecord& record = records.emplace_back(RecordOfOpen(open));
+    const std::string tuner = "Tuner '" + record.tuner + "' leaves '" +
+                              open.tuner->tunables[open.record.tunable].set + "' alone";
     changes.append(changes.empty() ? "" : ", ")
-        .append("'" + NameOf(tunable, open.record) + "'" + change);
+        .append("'" + record.tunable + "' from (" + record.old_values.Text() + ") to (" +
+                record.new_values.Text() + ")");
     if (tuners.find(tuner) == tuners.npos) tuners.append(tuners.empty() ? "" : ", ").append(tuner);
   }
-  edges_.log->Notice(writer + std::to_string(group.size()) + " sysctls" + where + ": " + changes +
-                     "; they are theirs. " + tuners + " there");
+  DecisionRecord& first = records.front();
+  const std::string writer =
+      "pid " + std::to_string(first.pid) + ", cmd '" + first.comm + "' modified ";
+  const std::string where = " in " + first.netns_name;
+  if (records.size() == 1) {
+    std::string line = writer;
+    line.append("sysctl '").append(first.tunable).append("'").append(where);
+    line.append(" from (").append(first.old_values.Text()).append(") to (");
+    line.append(first.new_values.Text())
+        .append("); it is theirs. ")
+        .append(tuners)
+        .append(" there");
+    first.lines = {line};
+  } else {  // one line; the others are said with the first
+    first.lines = {writer + std::to_string(records.size()) + " sysctls" + where + ": " + changes +
+                   "; they are theirs. " + tuners + " there"};
+  }
+  for (const DecisionRecord& record : records) edges_.log->Decide(record);
 }
 
 }  // namespace bpftune

@@ -58,6 +58,7 @@ class Overrides {
   void SayWhatIsComplete();
   // It was somebody else's before, and said to be. From now on it is.
   bool WasSaid(const Open& open);
+  DecisionRecord RecordOfOpen(const Open& open) const;
   // One process, one namespace.
   void Say(std::vector<Open> group);
 

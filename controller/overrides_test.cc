@@ -289,6 +289,17 @@ TEST_F(OverridesTest, ManyWritesOfOneProcessAreOneLine) {
                          "they are theirs. Tuner 'sample' leaves 'buffers' alone there"));
   EXPECT_EQ(1, log.Count("modified sysctl 'net.core.netdev_max_backlog'"));
   EXPECT_EQ(2U, log.entries.size());
+  // A record for each; the words are with the first of a process in a namespace.
+  ASSERT_EQ(3U, log.records.size());
+  for (const DecisionRecord& record : log.records) {
+    EXPECT_EQ(Outcome::kYielded, record.outcome);
+    EXPECT_EQ("sample", record.tuner);
+    EXPECT_EQ("sysctl", record.comm);
+    EXPECT_EQ(FakeState::kPid, record.pid);
+    EXPECT_EQ(record.tunable == wmem.name, record.lines.empty()) << record.tunable;
+  }
+  EXPECT_EQ(kOurs, log.records[0].old_values);
+  EXPECT_EQ(kTheirs, log.records[0].new_values);
 }
 
 TEST_F(OverridesTest, OfManyWritesOfOneTunableTheLastIsTold) {

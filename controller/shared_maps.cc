@@ -9,40 +9,51 @@
 namespace bpftune {
 namespace {
 
+enum class Pinned {
+  kNo,
+  kShown,  // for bpftunectl
+  kKept,   // outlives the daemon
+};
+
 struct SharedMap {
   const char* name;
   MapForm form;
-  bool outlives_daemon = false;
+  Pinned pinned = Pinned::kNo;
 };
 
 constexpr SharedMap Hash(const char* name, size_t key, size_t value, uint32_t entries,
-                         bool outlives_daemon = false) {
+                         Pinned pinned = Pinned::kNo) {
   return {name,
           {BPF_MAP_TYPE_HASH, static_cast<uint32_t>(key), static_cast<uint32_t>(value), entries,
            BPF_F_NO_PREALLOC},
-          outlives_daemon};
+          pinned};
 }
 
 // What keys and values of these mean is the version's matter, see state_abi.h.
 constexpr uint64_t kLayout = STATE_ABI_VERSION;
 
 constexpr SharedMap kMaps[] = {
-    Hash(MAP_OWNERS, sizeof(state_key), sizeof(owner), STATE_MAX_ENTRIES, /*outlives_daemon=*/true),
-    Hash(MAP_PUBLISHED, sizeof(state_key), sizeof(published), STATE_MAX_ENTRIES,
-         /*outlives_daemon=*/true),
-    Hash(MAP_PENDING, sizeof(state_key), sizeof(pending), STATE_MAX_ENTRIES),
+    Hash(MAP_OWNERS, sizeof(state_key), sizeof(owner), STATE_MAX_ENTRIES, Pinned::kKept),
+    Hash(MAP_PUBLISHED, sizeof(state_key), sizeof(published), STATE_MAX_ENTRIES, Pinned::kKept),
+    Hash(MAP_PENDING, sizeof(state_key), sizeof(pending), STATE_MAX_ENTRIES, Pinned::kShown),
     Hash(MAP_ORDERS, sizeof(state_key), sizeof(order), STATE_MAX_ENTRIES),
     Hash(MAP_WATCHED, sizeof(watched_key), sizeof(watched), WATCHED_MAX_ENTRIES),
     Hash(MAP_SCOPE, sizeof(__u64), sizeof(__u8), SCOPE_MAX_ENTRIES),
-    Hash(MAP_NAMESPACES, sizeof(state_key), sizeof(netns_seen), NAMESPACES_MAX_ENTRIES),
+    Hash(MAP_NAMESPACES, sizeof(state_key), sizeof(netns_seen), NAMESPACES_MAX_ENTRIES,
+         Pinned::kShown),
     {MAP_REQUESTS, {BPF_MAP_TYPE_RINGBUF, 0, 0, REQUESTS_BYTES, 0}},
     {MAP_BEATS, {BPF_MAP_TYPE_ARRAY, sizeof(__u32), sizeof(beat), TUNERS_MAX, 0}},
     {MAP_SCORES,
-     {BPF_MAP_TYPE_ARRAY, sizeof(__u32), sizeof(score), TUNERS_MAX* TUNER_MAX_STRATEGIES, 0}},
-    {MAP_ACTIVE, {BPF_MAP_TYPE_ARRAY, sizeof(__u32), sizeof(active_strategy), TUNERS_MAX, 0}},
+     {BPF_MAP_TYPE_ARRAY, sizeof(__u32), sizeof(score), TUNERS_MAX* TUNER_MAX_STRATEGIES, 0},
+     Pinned::kShown},
+    {MAP_ACTIVE,
+     {BPF_MAP_TYPE_ARRAY, sizeof(__u32), sizeof(active_strategy), TUNERS_MAX, 0},
+     Pinned::kShown},
     {MAP_SAMPLES,
      {BPF_MAP_TYPE_ARRAY, sizeof(__u32), sizeof(sample), TUNERS_MAX* TUNER_MAX_SAMPLES, 0}},
-    {MAP_CONTROL, {BPF_MAP_TYPE_ARRAY, sizeof(__u32), sizeof(tuner_control), CONTROLS_MAX, 0}},
+    {MAP_CONTROL,
+     {BPF_MAP_TYPE_ARRAY, sizeof(__u32), sizeof(tuner_control), CONTROLS_MAX, 0},
+     Pinned::kKept},
     {MAP_ALIVE, {BPF_MAP_TYPE_ARRAY, sizeof(__u32), sizeof(alive), 1, 0}},
 };
 
@@ -51,14 +62,16 @@ constexpr SharedMap kMaps[] = {
 Result<SharedMaps> SharedMaps::Create(Pins* pins) {
   SharedMaps out;
   for (const SharedMap& map : kMaps) {
-    UniqueFd fd = map.outlives_daemon ? pins->Take(map.name, map.form, kLayout) : UniqueFd();
+    const bool is_kept = map.pinned == Pinned::kKept;
+    UniqueFd fd = is_kept ? pins->Take(map.name, map.form, kLayout) : UniqueFd();
     if (!fd) {
       LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = map.form.flags);
       fd.reset(bpf_map_create(map.form.type, map.name, map.form.key_size, map.form.value_size,
                               map.form.max_entries, &options));
       if (!fd) return Error::FromErrno(std::string("creating map '") + map.name + "'");
-      if (map.outlives_daemon) pins->Keep(map.name, fd.get(), kLayout);
+      if (is_kept) pins->Keep(map.name, fd.get(), kLayout);
     }
+    if (map.pinned == Pinned::kShown) pins->Show(map.name, fd.get());
     out.maps_.emplace(map.name, std::move(fd));
   }
   return out;

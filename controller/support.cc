@@ -2,6 +2,7 @@
 #include "controller/support.h"
 
 #include <algorithm>
+#include <fstream>
 #include <utility>
 
 namespace bpftune {
@@ -73,6 +74,15 @@ std::vector<std::string> Losses(const TunerSet& tuners) {
   }
   for (const LostTuner& lost : tuners.lost()) out.push_back(NotLoaded(lost));
   return out;
+}
+
+Status WriteSupport(const std::string& directory, const TunerSet& tuners, NetnsIdKind kind) {
+  const std::string path = directory + "/support";
+  std::ofstream file(path, std::ios::trunc);
+  for (const std::string& line : SupportLines(tuners, kind)) file << line << '\n';
+  for (const std::string& line : HookTable(tuners)) file << line << '\n';
+  file.close();
+  return file ? Ok() : Status(Error("writing '" + path + "'"));
 }
 
 }  // namespace bpftune

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "controller/result.h"
 #include "controller/tuner_set.h"
 #include "netns/netns_id.h"
 
@@ -22,5 +23,8 @@ std::vector<std::string> HookTable(const TunerSet& tuners);
 // What does not work, a line each: of one tuner; of all, and those that are not loaded.
 std::vector<std::string> Losses(const Tuner& tuner);
 std::vector<std::string> Losses(const TunerSet& tuners);
+
+// Both, in a file that bpftunectl reads; it may fail.
+Status WriteSupport(const std::string& directory, const TunerSet& tuners, NetnsIdKind kind);
 
 }  // namespace bpftune

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <set>
 #include <string_view>
+#include <utility>
 
 #include "controller/capabilities.h"
 
@@ -326,6 +327,10 @@ Result<Tuner> Tuner::Load(const ObjectFile& file, Description description, uint1
   auto complete = CheckRequired(tuner.description_, tuner.states_);
   if (!complete) return complete.error();
   tuner.kept_.Keep(tuner.object_.get(), pins);
+  for (const auto& [map, name] :
+       {std::pair{"counts", "counts"}, {TUNER_SECTION, kDescriptionMap}}) {
+    pins->Show(PinOf(tuner.description_.name, name), tuner.MapFd(map));
+  }
   return tuner;
 }
 

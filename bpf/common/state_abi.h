@@ -229,9 +229,9 @@ struct active_strategy {
 };
 
 /*
- * The controller pins tuner_owners and tuner_published, and of the tuners'
- * own maps those that are declared with __uint(pinning, LIBBPF_PIN_BY_NAME),
- * so that they outlive the daemon. Raise this when a field of struct
+ * The controller pins tuner_owners, tuner_published and tuner_control, and of
+ * the tuners' own maps those that are declared with __uint(pinning,
+ * LIBBPF_PIN_BY_NAME), so that they outlive the daemon. Raise this when a field of struct
  * state_key, owner or published moves or changes its meaning: a daemon of
  * another version starts afresh.
  */
@@ -259,9 +259,10 @@ struct layout_entry {
 
 ABI_ASSERT(sizeof(struct layout_key) == 64);
 ABI_ASSERT(sizeof(struct layout_entry) == 16);
-/* tuner_control: tuner -> what it may do. Writer: the controller (for
- * bpftunectl). Zeros: everything. The last entry holds for all tuners, and is
- * for what they do by themselves: dry run and freeze. */
+/* tuner_control: tuner -> what it may do. Writer: the controller, as it loads a
+ * tuner; bpftunectl, which sets and clears `paused`. Zeros: everything. The last
+ * entry holds for all tuners, and is for what they do by themselves: dry run
+ * and freeze. */
 #define CONTROL_OF_ALL TUNERS_MAX
 #define CONTROLS_MAX (TUNERS_MAX + 1)
 struct tuner_control {

@@ -15,6 +15,11 @@ class FakeLog : public LogSink {
  public:
   void Write(LogLevel level, const std::string& line) override { entries.push_back({level, line}); }
 
+  void Decide(const DecisionRecord& record) override {
+    records.push_back(record);
+    LogSink::Decide(record);
+  }
+
   std::vector<std::string> Lines() const {
     std::vector<std::string> out;
     out.reserve(entries.size());
@@ -33,6 +38,7 @@ class FakeLog : public LogSink {
     std::string line;
   };
   std::vector<Entry> entries;
+  std::vector<DecisionRecord> records;
 };
 
 }  // namespace bpftune

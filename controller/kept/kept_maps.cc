@@ -46,7 +46,7 @@ Result<KeptMaps> KeptMaps::Of(const bpf_object* object, const Description& tuner
     whole.Add(*layout);
     whole.Add(number);
     whole.Add(RowsOf(tuner));
-    Map kept = {name, tuner.name + "-" + name, whole.value(), {}};
+    Map kept = {name, PinOf(tuner.name, name), whole.value(), {}};
     kept.taken = pins->Take(kept.pin, FormOf(map), kept.layout);
     out.maps_.push_back(std::move(kept));
   }

@@ -21,7 +21,7 @@ constexpr MapForm kLayoutForm = {BPF_MAP_TYPE_HASH, sizeof(layout_key), sizeof(l
 constexpr char kVersion[] = "version";
 
 std::string MapName(const std::string& name) { return "map " + name; }
-std::string TunerName(const std::string& name) { return "tuner " + name; }
+std::string TunerName(const std::string& name) { return kTunerPrefix + name; }
 
 layout_key KeyOf(const std::string& name) {
   layout_key key = {};
@@ -69,6 +69,20 @@ std::string WhyUnusable(const LayoutEntries& entries) {
   return "";
 }
 
+LayoutEntries ReadLayout(int layout) {
+  LayoutEntries entries;
+  layout_key key = {};
+  for (const layout_key* last = nullptr; bpf_map_get_next_key(layout, last, &key) == 0;
+       last = &key) {
+    layout_entry entry = {};
+    if (bpf_map_lookup_elem(layout, &key, &entry) != 0) continue;
+    entries[std::string(key.name, strnlen(key.name, sizeof(key.name)))] = entry;
+  }
+  return entries;
+}
+
+std::string PinOf(const std::string& tuner, const std::string& map) { return tuner + "-" + map; }
+
 Result<Pins> Pins::Open(const std::string& directory) {
   if (auto suited = CheckFileSystem(directory); !suited) return suited.error();
   if (auto made = MakeDirectories(directory); !made) return made.error();
@@ -95,14 +109,7 @@ std::string Pins::Read() {
   UniqueFd map(bpf_obj_get(PathOf(MAP_LAYOUT).c_str()));
   const auto form = map ? FormOf(map.get()) : Result<MapForm>(Error("none"));
   if (!form || *form != kLayoutForm) return "'" + directory_ + "' does not say what is in it";
-  LayoutEntries entries;
-  layout_key key = {};
-  for (const layout_key* last = nullptr; bpf_map_get_next_key(map.get(), last, &key) == 0;
-       last = &key) {
-    layout_entry entry = {};
-    if (bpf_map_lookup_elem(map.get(), &key, &entry) != 0) continue;
-    entries[std::string(key.name, strnlen(key.name, sizeof(key.name)))] = entry;
-  }
+  LayoutEntries entries = ReadLayout(map.get());
   if (auto why = WhyUnusable(entries); !why.empty()) return why;
   layout_ = std::move(map);
   entries_ = std::move(entries);
@@ -175,6 +182,12 @@ void Pins::Keep(const std::string& name, int map, uint64_t layout) {
                                    "' will be forgotten when bpftune ends: pinning '" +
                                    PathOf(name) + "'")
                       .message());
+}
+
+void Pins::Show(const std::string& name, int map) {
+  if (directory_.empty() || map < 0) return;
+  (void)unlink(PathOf(name).c_str());  // there may be none
+  (void)bpf_obj_pin(map, PathOf(name).c_str());
 }
 
 Result<uint16_t> Pins::NumberOf(const std::string& tuner, uint64_t rows) {

@@ -4,7 +4,8 @@
 // What outlives the daemon: maps pinned in a folder of its instance on a BPF file system, and
 // beside them the map `layout` (bpf/common/state_abi.h), which says what is in them and which
 // tuner has which number. What another version has left in another layout is removed, never read.
-// Programs, links and socket storage are not pinned: they go with the daemon.
+// Programs, links and socket storage are not pinned: they go with the daemon. What bpftunectl reads
+// but no daemon takes over is pinned beside them, and replaced by the next daemon.
 
 #include <cstdint>
 #include <map>
@@ -27,6 +28,16 @@ using LayoutEntries = std::map<std::string, layout_entry>;
 // can. Pure.
 std::string WhyUnusable(const LayoutEntries& entries);
 
+// What the map `layout` says; of an open one.
+LayoutEntries ReadLayout(int layout);
+
+// Under which name a map of a tuner is pinned.
+std::string PinOf(const std::string& tuner, const std::string& map);
+// ... and what the tuner says of itself (the bytes of TUNER_SECTION).
+inline constexpr char kDescriptionMap[] = "description";
+// Names in the layout that are tuners begin so.
+inline constexpr char kTunerPrefix[] = "tuner ";
+
 class Pins {
  public:
   // Keeps nothing; gives numbers all the same.
@@ -43,6 +54,9 @@ class Pins {
   UniqueFd Take(const std::string& name, const MapForm& form, uint64_t layout);
   // Pins a map under that name. What goes wrong is among the news.
   void Keep(const std::string& name, int map, uint64_t layout);
+  // Pins it for others to read, in place of that of the daemon before; none takes it over. It may
+  // fail: whoever reads it finds nothing then.
+  void Show(const std::string& name, int map);
 
   // The number of a tuner in keys (state_key): the one it had, else one that is free. If its rows
   // have another meaning now, it gets a new one, and the old one is nobody's.

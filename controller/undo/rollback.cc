@@ -56,14 +56,27 @@ class Run {
     }
     if (!restored) return Failed(place, restored.error());
     ++result_.restored;
-    edges_.log->Notice(Named(place) + " went back from (" + current.Text() + ") to (" +
-                       back.Text() + ")");
+    Say(Outcome::kPutBack, place, current, back,
+        " went back from (" + current.Text() + ") to (" + back.Text() + ")");
   }
 
   void Leave(const SysctlPlace& place, const Values& stands, const Values& ours) {
     ++result_.theirs;
-    edges_.log->Notice(Named(place) + " is (" + stands.Text() + ") where bpftune had written (" +
-                       ours.Text() + "): somebody else changed it; left alone");
+    Say(Outcome::kYielded, place, ours, stands,
+        " is (" + stands.Text() + ") where bpftune had written (" + ours.Text() +
+            "): somebody else changed it; left alone");
+  }
+
+  void Say(Outcome outcome, const SysctlPlace& place, const Values& old_values,
+           const Values& new_values, const std::string& line) const {
+    DecisionRecord record = NewRecord(outcome);
+    record.tunable = place.name;
+    record.netns = place.netns.value;
+    record.netns_name = edges_.name_of(place.netns);
+    record.old_values = old_values;
+    record.new_values = new_values;
+    record.lines = {Named(place) + line};
+    edges_.log->Decide(record);
   }
 
   void Failed(const SysctlPlace& place, const Error& error) {

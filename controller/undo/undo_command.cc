@@ -35,9 +35,11 @@ Result<std::vector<std::string>> InstancesOf(const Options& options) {
   return out;
 }
 
-// Whether nothing of ours is left there.
-Result<bool> UndoInstance(const Options& options, const std::string& instance, LogSink* log) {
-  const std::string directory = options.run_dir + "/" + instance;
+}  // namespace
+
+Result<bool> UndoInstance(const std::string& run_dir, const std::string& pin_dir,
+                          const std::string& instance, LogSink* log) {
+  const std::string directory = run_dir + "/" + instance;
   if (!std::filesystem::exists(directory + "/" + UndoJournal::kFileName)) return true;
   auto lock = LockInstance(directory);
   if (!lock) return lock.error();
@@ -57,15 +59,13 @@ Result<bool> UndoInstance(const Options& options, const std::string& instance, L
       Rollback(journal->standings(), SystemEdges(&files, &names, log, home, confined));
   if (result.failed != 0) return false;
   // What was written last is not there any more; the next daemon must not look for it.
-  if (!options.pin_dir.empty()) {
+  if (!pin_dir.empty()) {
     std::error_code none;
-    std::filesystem::remove(options.pin_dir + "/" + instance + "/" MAP_PUBLISHED, none);
+    std::filesystem::remove(pin_dir + "/" + instance + "/" MAP_PUBLISHED, none);
   }
   if (auto removed = journal->Remove(); !removed) return removed.error();
   return true;
 }
-
-}  // namespace
 
 int Undo(const Options& options, LogSink* log) {
   auto instances = InstancesOf(options);
@@ -75,7 +75,7 @@ int Undo(const Options& options, LogSink* log) {
   }
   bool complete = true;
   for (const std::string& instance : *instances) {
-    auto undone = UndoInstance(options, instance, log);
+    auto undone = UndoInstance(options.run_dir, options.pin_dir, instance, log);
     if (!undone) log->Error(undone.error().message());
     complete &= undone && *undone;
   }

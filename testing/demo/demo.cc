@@ -9,6 +9,9 @@
 #include <chrono>
 #include <cmath>
 #include <cstdio>
+#include <ctime>
+#include <fstream>
+#include <iomanip>
 #include <set>
 #include <sstream>
 #include <string>
@@ -35,6 +38,34 @@ struct Plan {
   double before_s = 5;
   double with_s = 10;
   double next_s = 8;
+  std::string run_dir;  // of the daemon; empty: one that goes
+  std::string samples;  // a file for them; empty: none
+};
+
+// What was seen second by second, for tools/plot.
+class Samples {
+ public:
+  void Add(const char* part, double mbit, double srtt_ms, const std::string& value) {
+    timespec now = {};
+    clock_gettime(CLOCK_REALTIME, &now);
+    std::ostringstream row;
+    row << R"({"time_ns":)" << now.tv_sec << std::setw(9) << std::setfill('0') << now.tv_nsec
+        << R"(,"part":")" << part << R"(","mbit":)" << mbit << R"(,"srtt_ms":)" << srtt_ms
+        << R"(,"value":)" << value.substr(value.find_last_of(" \t") + 1) << "}";
+    rows_.push_back(row.str());
+  }
+  Status Write(const Plan& plan, const char* tunable) const {
+    std::ofstream out(plan.samples);
+    out << R"({"tunable":")" << tunable << R"(","rate_mbit":)" << plan.path.rate_mbit
+        << R"(,"rtt_ms":)" << plan.path.rtt_ms << R"(,"samples":[)";
+    for (size_t i = 0; i < rows_.size(); ++i) out << (i ? ",\n" : "\n") << rows_[i];
+    out << "]}\n";
+    out.close();
+    return out ? Ok() : Status(Error("writing '" + plan.samples + "'"));
+  }
+
+ private:
+  std::vector<std::string> rows_;
 };
 
 // The words of a text; what is in parentheses, a sysctl's three numbers say, stays together.
@@ -100,7 +131,8 @@ void ShowSecond(const Plan& plan, double second, double mbit) {
 
 // One connection for so long, shown second by second between the lines of the log. Returns what it
 // reached at the end.
-Result<double> ShowConnection(const Plan& plan, const Path& path, double seconds, DaemonLog* log) {
+Result<double> ShowConnection(const Plan& plan, const Path& path, const char* part, double seconds,
+                              DaemonLog* log, Samples* samples) {
   auto flow = BulkFlow::Start(path.link->a(), path.link->b(),
                               {.congestion_control = plan.path.congestion_control});
   if (!flow) return flow.error();
@@ -109,7 +141,11 @@ Result<double> ShowConnection(const Plan& plan, const Path& path, double seconds
       flow->WaitUntil(std::min(second, flow->age_s() + kLogEverySeconds));
       if (log) log->ShowNew();
     }
-    ShowSecond(plan, second, flow->MbitPerSecond(second - 1, second));
+    const double mbit = flow->MbitPerSecond(second - 1, second);
+    ShowSecond(plan, second, mbit);
+    const auto sender = flow->Sender();
+    const auto value = path.tuned(plan.path.side).GetSysctl(TunableOf(plan.path.side));
+    if (sender && value) samples->Add(part, mbit, sender->srtt_ms, *value);
   }
   if (log) log->ShowNew();
   return flow->MbitPerSecond(std::max(kSlowStartSeconds, seconds - 4), seconds);
@@ -170,33 +206,35 @@ Result<bool> Show(const Plan& plan) {
   if (!path) return path.error();
   const Host& server = path->tuned(plan.path.side);
   Outcome outcome;
+  Samples samples;
   auto value_before = server.GetSysctl(tunable);
   if (!value_before) return value_before.error();
   outcome.value_before = *value_before;
   Introduce(plan, outcome.value_before);
 
   Chapter("1. A connection without bpftune");
-  auto before = ShowConnection(plan, *path, plan.before_s, nullptr);
+  auto before = ShowConnection(plan, *path, "without bpftune", plan.before_s, nullptr, &samples);
   if (!before) return before.error();
   outcome.before_mbit = *before;
 
   Chapter(
       "2. bpftune starts; a new connection (a line of its log that only repeats one is left out)");
-  auto daemon = Daemon::Start(
-      plan.daemon,
-      Apart({"-s", "-l", plan.tuners, "-n", path->a->netns_path(), "-n", path->b->netns_path()}));
+  std::vector<std::string> arguments = {
+      "-s", "-l", plan.tuners, "-n", path->a->netns_path(), "-n", path->b->netns_path()};
+  if (!plan.run_dir.empty()) arguments.insert(arguments.end(), {"--run-dir", plan.run_dir});
+  auto daemon = Daemon::Start(plan.daemon, Apart(arguments));
   if (!daemon) return daemon.error();
   DaemonLog log(&*daemon);
   const bool ready = daemon->WaitForLine("per-netns policy", std::chrono::seconds(30)).has_value();
   log.ShowNew();
   if (!ready) return Error("bpftune did not become ready");
   std::printf("\n");
-  auto with = ShowConnection(plan, *path, plan.with_s, &log);
+  auto with = ShowConnection(plan, *path, "bpftune starts", plan.with_s, &log, &samples);
   if (!with) return with.error();
   outcome.with_mbit = *with;
 
   Chapter("3. The next connection");
-  auto next = ShowConnection(plan, *path, plan.next_s, &log);
+  auto next = ShowConnection(plan, *path, "the next connection", plan.next_s, &log, &samples);
   if (!next) return next.error();
   outcome.next_mbit = *next;
   outcome.raises = CountChanges(*daemon, tunable);
@@ -208,6 +246,9 @@ Result<bool> Show(const Plan& plan) {
   auto stopped = daemon->Stop();
   if (!stopped) return stopped.error();
   log.Show(stopped->lines);
+  if (!plan.samples.empty()) {
+    if (auto written = samples.Write(plan, tunable); !written) return written.error();
+  }
   return Conclude(outcome, tunable);
 }
 
@@ -226,6 +267,8 @@ int Main(int argc, char** argv) {
   app.add_option("--rate-mbit", plan.path.rate_mbit, "what the path carries")
       ->check(CLI::Range(10, 2000))
       ->capture_default_str();
+  app.add_option("--samples", plan.samples, "write what is seen to this file, for tools/plot");
+  app.add_option("--run-dir", plan.run_dir, "of the daemon, where it leaves its history");
   CLI11_PARSE(app, argc, argv);
   std::setvbuf(stdout, nullptr, _IOLBF, BUFSIZ);
   if (const auto why_not = WhyNotPrivileged()) {
