@@ -39,15 +39,21 @@ if grep '^>' "$TEST_TMPDIR/added" | grep -vE ' \./(etc/systemd/system/multi-user
 	fail "puts files where they do not belong"
 fi
 is_enabled || fail "is not enabled when first installed"
-inside /usr/sbin/bpftune -V | grep -qx "bpftune $(inside dpkg-query -W -f '${Version}' bpftune)" ||
-	fail "the program has another version than the package"
 inside dpkg --verify bpftune || fail "its check sums are wrong"
-missing=$(inside ldd /usr/sbin/bpftune | grep 'not found') && fail "lacks $missing"
-# What it is linked with is what the package depends on: the C library alone, and no newer one.
-others=$(readelf -d "$tree/usr/sbin/bpftune" | sed -n 's/.*NEEDED.*\[\(.*\)\].*/\1/p' |
-	grep -vE '^(libc\.so\.6|libm\.so\.6|ld-linux.*)$') && fail "is linked with $others"
-libc=$(objdump -T "$tree/usr/sbin/bpftune" | grep -o 'GLIBC_[0-9.]*' | sort -uV | tail -n 1)
-inside dpkg-query -W -f '${Depends}' bpftune | grep -q "libc6 (>= ${libc#GLIBC_})" || fail "needs $libc"
+version=$(inside dpkg-query -W -f '${Version}' bpftune)
+depends=$(inside dpkg-query -W -f '${Depends}' bpftune)
+for program in sbin/bpftune bin/bpftunectl; do
+	inside "/usr/$program" -V | grep -qE "^${program#*/} $version\$" || fail "$program has another version"
+	# What it is linked with is what the package depends on: the C library alone, and no newer one.
+	others=$(readelf -d "$tree/usr/$program" | sed -n 's/.*NEEDED.*\[\(.*\)\].*/\1/p' |
+		grep -vE '^(libc\.so\.6|libm\.so\.6|ld-linux.*)$') && fail "$program is linked with $others"
+	libc=$(objdump -T "$tree/usr/$program" | grep -o 'GLIBC_[0-9.]*' | sort -uV | tail -n 1)
+	newest=$(printf '%s\n' "${libc#GLIBC_}" "${depends##*>= }" | tr -d ')' | sort -V | tail -n 1)
+	[ "$depends" = "${depends%%libc6*}libc6 (>= $newest)" ] || fail "$program needs $libc"
+done
+for page in bpftune bpftunectl bpftune-tcp-buffer; do
+	[ -s "$tree/usr/share/man/man8/$page.8.gz" ] || fail "there is no manual page $page"
+done
 
 inside dpkg -i /newer.deb || fail "does not upgrade"
 is_enabled || fail "is not enabled after an upgrade"
