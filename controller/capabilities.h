@@ -12,7 +12,8 @@
 //                     whoever has that, so CAP_SYS_MODULE is not needed
 //   CAP_SYS_ADMIN     setns() and open_by_handle_at() of a network namespace; fsopen(), fsconfig()
 //                     and fsmount() of the control groups; loading: libbpf asks for the types of
-//                     modules by BPF_BTF_GET_NEXT_ID
+//                     modules by BPF_BTF_GET_NEXT_ID, and so do we for the kernel's;
+//                     BPF_ENABLE_STATS
 //   CAP_SYS_PTRACE    /proc/PID/ns of a process that may do more than we
 //
 // Before Linux 5.11 maps count as locked memory: that limit is raised before CAP_SYS_RESOURCE is

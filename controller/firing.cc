@@ -13,6 +13,8 @@
 #include <set>
 #include <string>
 
+#include "controller/capabilities.h"
+
 namespace bpftune {
 namespace {
 
@@ -114,7 +116,10 @@ bool IsBelowCgroupRoot(std::string_view proc_self_cgroup) {
   return true;
 }
 
-RunCounting::RunCounting() : fd_(bpf_enable_stats(BPF_STATS_RUN_TIME)) {}
+RunCounting::RunCounting() {
+  const InForce may_count({CAP_SYS_ADMIN});
+  fd_ = UniqueFd(bpf_enable_stats(BPF_STATS_RUN_TIME));
+}
 
 std::vector<Firing> TryFiring(const std::vector<const bpf_program*>& programs) {
   std::vector<Firing> out(programs.size(), Firing::kCouldNotTell);

@@ -11,6 +11,7 @@
 #include <cstring>
 #include <iterator>
 
+#include "controller/capabilities.h"
 #include "controller/kernel_targets.h"
 
 namespace bpftune {
@@ -51,6 +52,7 @@ void LoadAnything() {
 }
 
 Result<uint32_t> IdOfTypes() {
+  const InForce may_ask({CAP_SYS_ADMIN});
   LoadAnything();
   for (__u32 id = 0; bpf_btf_get_next_id(id, &id) == 0;) {
     const UniqueFd fd(bpf_btf_get_fd_by_id(id));
@@ -74,6 +76,7 @@ void KernelTypes::Free::operator()(btf* types) const { btf__free(types); }
 bool KernelTypes::AreGivenOut() { return IdOfTypes().has_value(); }
 
 Result<std::unique_ptr<KernelTypes>> KernelTypes::Ask() {
+  const InForce may_ask({CAP_SYS_ADMIN});
   const auto id = IdOfTypes();
   if (!id) return id.error();
   std::unique_ptr<KernelTypes> out(new KernelTypes);

@@ -205,7 +205,8 @@ class Search {
     TakeFirst(row);
   }
 
-  // The first alternative of a hook that loads alone; those before it are rejected. None: none does.
+  // The first alternative of a hook that loads alone; those before it are rejected. None: none
+  // does.
   BpfObjectPtr LoadFirst(size_t row, const Recipe& recipe) {
     while (!states_[row].program.empty()) {
       Choice alone(states_.size());

@@ -85,7 +85,6 @@ static __always_inline void walk_nothing_done(struct seq_file *seq)
 		struct sock *sk;                                               \
 		__u64 *last;                                                   \
 		void *value;                                                   \
-                                                                               \
 		if (!file) {                                                   \
 			walk_number++;                                         \
 			done(ctx->meta->seq);                                  \

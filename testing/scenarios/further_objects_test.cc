@@ -252,10 +252,12 @@ INSTANTIATE_TEST_SUITE_P(
 
 TEST_F(FurtherObjectsTest, ItsProgramsCanBeSwitchedOff) {
   ASSERT_NO_FATAL_FAILURE(Drop());
-  ASSERT_NO_FATAL_FAILURE(Start({"--without-hook", "ask__asked", "--without-hook", "ask__each__asked"}));
+  ASSERT_NO_FATAL_FAILURE(
+      Start({"--without-hook", "ask__asked", "--without-hook", "ask__each__asked"}));
 
-  EXPECT_TRUE(Says("not loaded: " + path() +
-                   ": .*ask__each__asked: switched off with --without-hook.*continuing without it"));
+  EXPECT_TRUE(
+      Says("not loaded: " + path() +
+           ": .*ask__each__asked: switched off with --without-hook.*continuing without it"));
 }
 
 TEST_F(FurtherObjectsTest, AProgramThatNobodyHasCannotBeSwitchedOff) {

@@ -20,7 +20,8 @@ inline constexpr char kRouteMaxSize[] = "net.ipv6.route.max_size";
 inline constexpr char kRouteGcThresh[] = "net.ipv6.route.gc_thresh";
 
 // The arguments with which the route tuner works on any kernel, as if each had a limit.
-inline const std::vector<std::string> kAsIfLimited = {"--without-hook", "limit__counts", "--without-hook", "limit__each__counts"};
+inline const std::vector<std::string> kAsIfLimited = {"--without-hook", "limit__counts",
+                                                      "--without-hook", "limit__each__counts"};
 
 class RouteCase {
  public:
