@@ -135,6 +135,9 @@ STEPS = [
 # Once is enough: our link emulator is no other on another kernel.
 _NETEM = _test("netem", "//testing/matrix:netem_cross_check", [])
 
+# Here the kernel refuses nothing, so it is forced. Only there bpf_for_each_map_elem() is (5.13).
+_WALKS = _test("walks", "//testing/scenarios:fallback_walks_test", ["tcp_buffer"])
+
 def _row(kernel, optional = False, quick = False, without = {}, skips = [], more = []):
     """A row of the matrix.
 
@@ -181,7 +184,7 @@ ROWS = {
     "7_0": _row("7.0", optional = True, without = _NO_BBR_OF_OURS),
     "7_1": _row("7.1", optional = True, without = _NO_BBR_OF_OURS),
     "7_2": _row("7.2", optional = True, without = _NO_BBR_OF_OURS),
-    "newest": _row("newest", quick = True),
+    "newest": _row("newest", quick = True, more = [_WALKS]),
     "arm64_5_10": _row("arm64-5.10", without = _NO_BBR_OF_OURS, skips = _NO_COOKIE),
     "arm64_6_1": _row("arm64-6.1", without = _NO_BBR_OF_OURS, skips = _NO_HANDLES),
     "arm64_newest": _row("arm64-newest"),
