@@ -11,21 +11,6 @@
 namespace bpftune {
 namespace {
 
-struct Needed {
-  cap_value_t capability;
-  bool in_sys_admin;  // which includes it
-  const char* loss;
-};
-
-constexpr Needed kNeeded[] = {
-    {CAP_BPF, true, "nothing can be loaded"},
-    {CAP_PERFMON, true, "hooks that trace the kernel do not work"},
-    {CAP_NET_ADMIN, false, "no module is loaded for another congestion control"},
-    {CAP_SYS_ADMIN, false, "no network namespace but its own is tuned"},
-    {CAP_SYS_PTRACE, false,
-     "before Linux 6.18 network namespaces that have no name below /run/netns are not found"},
-};
-
 // libbpf does it, where the kernel needs it, with the first thing that it loads.
 void RaiseLimitOfLockedMemory() {
   (void)libbpf_probe_bpf_helper(BPF_PROG_TYPE_SOCKET_FILTER, BPF_FUNC_ktime_get_coarse_ns, nullptr);
@@ -34,15 +19,6 @@ void RaiseLimitOfLockedMemory() {
 bool Has(cap_t capabilities, cap_value_t capability, cap_flag_t set) {
   cap_flag_value_t value = CAP_CLEAR;
   return cap_get_flag(capabilities, capability, set, &value) == 0 && value == CAP_SET;
-}
-
-std::string NameOf(cap_value_t capability) {
-  char* const text = cap_to_name(capability);
-  if (!text) return std::to_string(capability);
-  std::string name = text;
-  cap_free(text);
-  std::ranges::transform(name, name.begin(), [](unsigned char c) { return std::toupper(c); });
-  return name;
 }
 
 // So that nothing that is executed could have them again. Needs CAP_SETPCAP; where that is missing
@@ -55,6 +31,15 @@ void LeaveBoundingSet(cap_t kept) {
 
 }  // namespace
 
+std::string CapabilityName(cap_value_t capability) {
+  char* const text = cap_to_name(capability);
+  if (!text) return std::to_string(capability);
+  std::string name = text;
+  cap_free(text);
+  std::ranges::transform(name, name.begin(), [](unsigned char c) { return std::toupper(c); });
+  return name;
+}
+
 Result<std::vector<std::string>> KeepOnlyWhatIsNeeded() {
   const CapabilitiesPtr now(cap_get_proc());
   const CapabilitiesPtr kept(cap_init());
@@ -65,9 +50,9 @@ Result<std::vector<std::string>> KeepOnlyWhatIsNeeded() {
     return cap_set_flag(kept.get(), CAP_PERMITTED, 1, &capability, CAP_SET) == 0;
   };
   const bool has_sys_admin = Has(now.get(), CAP_SYS_ADMIN, CAP_PERMITTED);
-  for (const Needed& needed : kNeeded) {
+  for (const NeededCapability& needed : kNeededCapabilities) {
     if (keep(needed.capability) || (needed.in_sys_admin && has_sys_admin)) continue;
-    lines.push_back("without " + NameOf(needed.capability) + " " + needed.loss);
+    lines.push_back("without " + CapabilityName(needed.capability) + " " + needed.loss);
   }
   const cap_value_t always = Has(kept.get(), CAP_BPF, CAP_PERMITTED) ? CAP_BPF : CAP_SYS_ADMIN;
   if (Has(kept.get(), always, CAP_PERMITTED)) {

@@ -34,6 +34,23 @@
 
 namespace bpftune {
 
+struct NeededCapability {
+  cap_value_t capability;
+  bool in_sys_admin;  // CAP_SYS_ADMIN includes it
+  const char* loss;   // what does not work without
+};
+inline constexpr NeededCapability kNeededCapabilities[] = {
+    {CAP_BPF, true, "nothing can be loaded"},
+    {CAP_PERFMON, true, "hooks that trace the kernel do not work"},
+    {CAP_NET_ADMIN, false, "no module is loaded for another congestion control"},
+    {CAP_SYS_ADMIN, false, "no network namespace but its own is tuned"},
+    {CAP_SYS_PTRACE, false,
+     "before Linux 6.18 network namespaces that have no name below /run/netns are not found"},
+};
+
+// "CAP_BPF"
+std::string CapabilityName(cap_value_t capability);
+
 // From here on the process, and whatever it might start, has those of the above that it has now,
 // and CAP_BPF in force, or what includes it. Returns a line for each that it lacks: what does not
 // work then. Call it once, before there is a second thread.

@@ -2,6 +2,8 @@
 
 // bpftune: puts the parts together and runs them.
 
+#include <sys/resource.h>
+
 #include <cstdio>
 #include <memory>
 #include <string>
@@ -38,6 +40,10 @@ std::vector<std::string> DescribeSurroundings(const Options& options) {
   Surroundings s = ReadSurroundings();
   if (!s.has_btf && !options.btf.empty()) s.btf_file = BtfFile(options.btf, s.release);
   if (!s.has_btf) s.gives_out_btf = KernelTypes::AreGivenOut();
+  rlimit locked = {};
+  if (getrlimit(RLIMIT_MEMLOCK, &locked) == 0 && locked.rlim_cur == RLIM_INFINITY) {
+    s.capabilities |= uint64_t{1} << CAP_SYS_RESOURCE;  // it was there, and has done its work
+  }
   if (const auto root = OpenCgroupRoot(); !root) s.no_cgroup = root.error().message();
   return SurroundingsLines(s);
 }

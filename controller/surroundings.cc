@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note
 #include "controller/surroundings.h"
 
-#include <linux/capability.h>
 #include <sys/statvfs.h>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -10,6 +9,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "controller/capabilities.h"
 #include "controller/firing.h"
 #include "controller/support.h"
 
@@ -19,22 +19,9 @@ namespace {
 // include/linux/proc_ns.h, PROC_CGROUP_INIT_INO: the first of its kind has a number of its own.
 constexpr char kFirstCgroupNamespace[] = "cgroup:[4026531835]";
 
-struct Capability {
-  int number;
-  const char* name;
-  const char* loss;
-};
-constexpr Capability kNeeded[] = {
-    {CAP_BPF, "cap_bpf", "no program can be loaded"},
-    {CAP_PERFMON, "cap_perfmon", "programs may not read the kernel's structures"},
-    {CAP_NET_ADMIN, "cap_net_admin", "nothing can be attached to a control group"},
-    {CAP_SYS_ADMIN, "cap_sys_admin", "other network namespaces cannot be entered"},
-    {CAP_SYS_PTRACE, "cap_sys_ptrace",
-     "network namespaces of other users' processes are not found"},
-};
 // What maps take counts as locked memory before 5.11.
-constexpr Capability kNeededOnce = {CAP_SYS_RESOURCE, "cap_sys_resource",
-                                    "maps may not fit into what may be locked (ulimit -l)"};
+constexpr NeededCapability kNeededOnce = {CAP_SYS_RESOURCE, false,
+                                          "maps may not fit into what may be locked (ulimit -l)"};
 
 std::string TextOf(const std::string& path) {
   std::ifstream file(path);
@@ -110,11 +97,17 @@ std::string CgroupWords(const Surroundings& s) {
 
 std::string CapabilityWords(const Surroundings& s) {
   std::string missing;
-  const auto look = [&](const Capability& c) {
-    if (s.capabilities & (uint64_t{1} << c.number)) return;
-    missing.append(missing.empty() ? "" : "; ").append(c.name).append(": ").append(c.loss);
+  const auto has = [&](cap_value_t capability) {
+    return (s.capabilities & (uint64_t{1} << capability)) != 0;
   };
-  for (const Capability& c : kNeeded) look(c);
+  const auto look = [&](const NeededCapability& c) {
+    if (has(c.capability) || (c.in_sys_admin && has(CAP_SYS_ADMIN))) return;
+    missing.append(missing.empty() ? "" : "; ")
+        .append(CapabilityName(c.capability))
+        .append(": ")
+        .append(c.loss);
+  };
+  for (const NeededCapability& c : kNeededCapabilities) look(c);
   if (IsBefore(s.release, 5, 11)) look(kNeededOnce);
   return missing.empty() ? "all that are needed" : "missing " + missing;
 }

@@ -134,8 +134,8 @@ TEST(SurroundingsLinesTest, EachMissingCapabilityIsNamed) {
   Surroundings s = Whole();
   s.capabilities = 0;
   const std::string line = LineOf("capabilities", s);
-  EXPECT_TRUE(line.starts_with("missing cap_bpf: ")) << line;
-  for (const char* name : {"cap_perfmon", "cap_net_admin", "cap_sys_admin", "cap_sys_ptrace"}) {
+  EXPECT_TRUE(line.starts_with("missing CAP_BPF: ")) << line;
+  for (const char* name : {"CAP_PERFMON", "CAP_NET_ADMIN", "CAP_SYS_ADMIN", "CAP_SYS_PTRACE"}) {
     EXPECT_NE(line.find(std::string("; ") + name + ": "), line.npos) << line;
   }
 }
@@ -146,7 +146,7 @@ TEST(SurroundingsLinesTest, LockedMemoryCountsOnlyBefore5_11) {
   for (const auto& [release, needed] :
        std::map<std::string, bool>{{"5.10.262", true}, {"5.11.0", false}, {"6.1", false}}) {
     s.release = release;
-    EXPECT_EQ(LineOf("capabilities", s).find("cap_sys_resource") != std::string::npos, needed)
+    EXPECT_EQ(LineOf("capabilities", s).find("CAP_SYS_RESOURCE") != std::string::npos, needed)
         << release;
   }
 }

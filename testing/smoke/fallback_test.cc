@@ -280,7 +280,7 @@ TEST_F(FallbackTest, InAContainerWithTheDocumentedCapabilitiesAllHooksWork) {
   EXPECT_EQ(exit.code, 0);
   EXPECT_TRUE(
       After(exit, "capabilities")
-          .starts_with(Kernel() < 511 ? "missing cap_sys_resource: " : "all that are needed"));
+          .starts_with(Kernel() < 511 ? "missing CAP_SYS_RESOURCE: " : "all that are needed"));
   EXPECT_TRUE(After(exit, "/proc/sys").starts_with("read-only: "));
   EXPECT_EQ(After(exit, "sysctl        watch"), "watch__cgroup           fires");
   EXPECT_EQ(After(exit, "tcp_buffer    flow"), "flow__sockops           fires");
