@@ -26,8 +26,9 @@
 	SEC("?iter/bpf_map_elem")                                              \
 	int hook##__##walked(struct bpf_iter__bpf_map_elem *ctx)                  \
 	{                                                                      \
-		if (ctx->key && ctx->value)                                    \
-			each(ctx->key, ctx->value);                            \
+		void *key = ctx->key, *value = ctx->value;                     \
+		if (key && value)                                              \
+			each(key, value);                                      \
 		else                                                           \
 			done(ctx->meta->seq);                                  \
 		return 0;                                                      \
@@ -71,8 +72,10 @@ static __always_inline void walk_nothing_done(struct seq_file *seq)
 	SEC("?iter/bpf_sk_storage_map")                                        \
 	int hook##__##walked(struct bpf_iter__bpf_sk_storage_map *ctx)            \
 	{                                                                      \
-		if (ctx->sk && ctx->value)                                     \
-			each(ctx->sk, ctx->value);                             \
+		struct sock *sk = ctx->sk;                                     \
+		void *value = ctx->value;                                      \
+		if (sk && value)                                               \
+			each(sk, value);                                       \
 		else                                                           \
 			done(ctx->meta->seq);                                  \
 		return 0;                                                      \
