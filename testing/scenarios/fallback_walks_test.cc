@@ -31,7 +31,7 @@ std::vector<std::string> AsIfRefused() {
   for (const auto& entry : std::filesystem::directory_iterator(kTunersPath, none)) {
     const auto object = OpenObject(entry.path().string());
     if (!object) continue;
-    const bpf_program* program = nullptr;
+    bpf_program* program = nullptr;
     bpf_object__for_each_program(program, object->get()) {
       const std::string_view section = bpf_program__section_name(program);
       if (section != "iter/bpf_map_elem" && section != "iter/bpf_sk_storage_map") continue;
