@@ -94,7 +94,7 @@ def _file_tree_impl(ctx):
         outputs = [tar],
         env = _ENV,
     )
-    return [DefaultInfo(files = depset([tar])), FileTreeInfo(tar = tar)]
+    return [DefaultInfo(files = depset([tar]), runfiles = ctx.runfiles([tar])), FileTreeInfo(tar = tar)]
 
 file_tree = rule(
     doc = "A tree of files, as root installs it. A destination is PATH[:MODE]; one that ends in / keeps names; several: with blanks.",
@@ -126,7 +126,7 @@ def _deb_impl(ctx):
         outputs = [deb],
         env = _ENV,
     )
-    return [DefaultInfo(files = depset([deb]))]
+    return [DefaultInfo(files = depset([deb]), runfiles = ctx.runfiles([deb]))]
 
 deb_package = rule(
     implementation = _deb_impl,
@@ -154,7 +154,7 @@ def _rpm_impl(ctx):
         outputs = [rpm],
         env = _ENV,
     )
-    return [DefaultInfo(files = depset([rpm]))]
+    return [DefaultInfo(files = depset([rpm]), runfiles = ctx.runfiles([rpm]))]
 
 rpm_package = rule(
     implementation = _rpm_impl,
