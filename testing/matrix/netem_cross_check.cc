@@ -32,6 +32,7 @@ Status Shape(const Endpoint& end, const std::vector<std::string>& netem) {
   std::vector<std::string> words = {"tc", "qdisc", "replace", "dev", end.device, "root", "netem"};
   words.insert(words.end(), netem.begin(), netem.end());
   std::vector<char*> arguments;
+  arguments.reserve(words.size() + 1);
   for (std::string& word : words) arguments.push_back(word.data());
   arguments.push_back(nullptr);
   auto child = end.host.Run([&] {

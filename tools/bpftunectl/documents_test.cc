@@ -160,7 +160,7 @@ TEST(RowsOfTest, ConfinedDaemonHasNothingToDoWithTheMachines) {
   EXPECT_EQ(RowsOf(state, outside).size(), 2U);
 }
 
-Json Whole(const char* command, Json members) {
+Json Whole(const char* command, const Json& members) {
   Json out = {{"schema", 1}, {"command", command}, {"time", TimeText(1'000'000)}};
   out["instance"] = "all";
   out.update(members);

@@ -17,13 +17,20 @@ bool IsOfType(const Json& value, const std::string& type) {
   return type == "null" && value.is_null();
 }
 
+// AT.NAME
+std::string Below(const std::string& at, const std::string& name) {
+  std::string out = at;
+  out.append(".").append(name);
+  return out;
+}
+
 class Checker {
  public:
   explicit Checker(const Json& root) : root_(root) {}
 
   std::string Check(const Json& schema, const Json& value, const std::string& at) const {
     for (const auto& [word, rule] : schema.items()) {
-      const std::string wrong = CheckWord(schema, word, rule, value, at);
+      std::string wrong = CheckWord(schema, word, rule, value, at);
       if (!wrong.empty()) return wrong;
     }
     return "";
@@ -49,7 +56,7 @@ class Checker {
     if (word == "type") return CheckType(rule, value, at);
     if (word == "allOf") {
       for (const Json& one : rule) {
-        if (const std::string wrong = Check(one, value, at); !wrong.empty()) return wrong;
+        if (std::string wrong = Check(one, value, at); !wrong.empty()) return wrong;
       }
       return "";
     }
@@ -72,7 +79,7 @@ class Checker {
     if (word == "properties") {
       for (const auto& [name, one] : rule.items()) {
         if (!value.is_object() || !value.contains(name)) continue;
-        const std::string wrong = Check(one, value.at(name), at + "." + name);
+        std::string wrong = Check(one, value.at(name), Below(at, name));
         if (!wrong.empty()) return wrong;
       }
       return "";
@@ -81,7 +88,7 @@ class Checker {
     if (word == "items") {
       if (!value.is_array()) return "";
       for (size_t i = 0; i < value.size(); ++i) {
-        const std::string wrong = Check(rule, value[i], at + "[" + std::to_string(i) + "]");
+        std::string wrong = Check(rule, value[i], at + "[" + std::to_string(i) + "]");
         if (!wrong.empty()) return wrong;
       }
       return "";
@@ -100,8 +107,8 @@ class Checker {
     if (!value.is_object()) return "";
     for (const auto& [name, one] : value.items()) {
       if (schema.contains("properties") && schema.at("properties").contains(name)) continue;
-      if (rule.is_boolean()) return at + " has '" + name + "', which the schema does not know";
-      if (const std::string wrong = Check(rule, one, at + "." + name); !wrong.empty()) return wrong;
+      if (rule.is_boolean()) return Below(at, name) + " is not in the schema";
+      if (std::string wrong = Check(rule, one, Below(at, name)); !wrong.empty()) return wrong;
     }
     return "";
   }

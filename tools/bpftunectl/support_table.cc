@@ -8,6 +8,7 @@ namespace bpftune::ctl {
 namespace {
 
 constexpr std::string_view kHead = "tuner ";
+constexpr std::string_view kColumn = " runs as";
 constexpr std::string_view kNotLoaded = "not loaded: ";
 constexpr std::string_view kStandsDown = "stands down: ";
 
@@ -18,6 +19,17 @@ std::string TakeWord(std::string_view* text) {
   const size_t next = text->find_first_not_of(' ', end);
   *text = next == text->npos ? std::string_view() : text->substr(next);
   return out;
+}
+
+// Whether the kernel runs it, at the end of the line of what runs; takes it off.
+void TakeFiring(std::string_view* text) {
+  for (const std::string_view words :
+       {"fires", "silent", "could not tell", "not tried", "run by bpftune"}) {
+    if (!text->ends_with(words)) continue;
+    text->remove_suffix(words.size());
+    text->remove_suffix(text->size() - (text->find_last_not_of(' ') + 1));
+    return;
+  }
 }
 
 // What is in the bracket at the end; takes it off.
@@ -51,8 +63,9 @@ SupportRow RowOf(std::string_view line) {
     row.why = line.substr(kStandsDown.size());
     return row;
   }
-  row.why = TakeBracket(&line);
   const bool is_lost = line.starts_with("- ");
+  if (!is_lost) TakeFiring(&line);
+  row.why = TakeBracket(&line);
   (is_lost ? row.loss : row.program) = is_lost ? line.substr(2) : line;
   if (row.hook != "module") return row;
   row.kind = SupportRow::Kind::kModule;
@@ -71,7 +84,7 @@ std::vector<SupportRow> ParseSupport(const std::vector<std::string>& lines) {
   bool in_table = false;
   for (const std::string& line : lines) {
     if (in_table && !line.empty()) out.push_back(RowOf(line));
-    in_table |= line.starts_with(kHead) && line.ends_with("runs as");
+    in_table |= line.starts_with(kHead) && line.find(kColumn) != line.npos;
   }
   return out;
 }
@@ -79,6 +92,9 @@ std::vector<SupportRow> ParseSupport(const std::vector<std::string>& lines) {
 std::string AdviceFor(const SupportRow& row) {
   if (row.is_fine()) return "";
   if (Says(row, "--without-hook")) return "it was switched off with --without-hook; leave that out";
+  if (row.kind == SupportRow::Kind::kHook && !row.program.empty()) {
+    return "";  // another way works: nothing is lost
+  }
   if (row.kind == SupportRow::Kind::kModule) {
     return "install the modules of this kernel (linux-modules-extra or the like), then restart "
            "bpftune";
@@ -86,10 +102,9 @@ std::string AdviceFor(const SupportRow& row) {
   if (Says(row, "no cgroup v2")) {
     return "mount cgroup v2 (mount -t cgroup2 none /sys/fs/cgroup), then restart bpftune";
   }
-  if (Says(row, "Operation not permitted") || Says(row, "Permission denied")) {
+  if (Says(row, "not permitted") || Says(row, "Permission denied")) {
     return "let bpftune keep CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN and CAP_SYS_ADMIN; see whether "
-           "the "
-           "kernel is locked down (/sys/kernel/security/lockdown)";
+           "the kernel is locked down (/sys/kernel/security/lockdown)";
   }
   if (Says(row, "File exists")) {
     return "another bpftune has it; only one on a machine can";
@@ -97,7 +112,6 @@ std::string AdviceFor(const SupportRow& row) {
   if (row.kind == SupportRow::Kind::kNotLoaded) {
     return "see bpftunectl check of that file; docs/kernel-support.md says what each kernel can";
   }
-  if (!row.program.empty()) return "";  // another way works: nothing is lost
   return "this kernel cannot do it; docs/kernel-support.md says which can";
 }
 

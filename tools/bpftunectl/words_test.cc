@@ -100,11 +100,10 @@ TEST(ConfiguredTest, OneFileOfSeveralAndEachDevice) {
 TEST(SupportTest, EachKindOfLineIsRead) {
   const auto rows = ParseSupport({
       "bpftune works in legacy mode",
-      "tuner         hook      runs as",
-      "tcp_buffer    sweep     sweep__flows",
-      "tcp_buffer    grow      grow__kprobe (grow__tp_btf: loading (x (y)): No such process)",
-      "tcp_buffer    old       - older connections are not seen (old__iter: Operation not "
-      "permitted)",
+      "tuner         hook      runs as                 does it fire",
+      "tcp_buffer    sweep     sweep__flows            run by bpftune",
+      "tcp_buffer    grow      grow__kprobe (grow__tp_btf: loading (x (y)): No such process) fires",
+      "tcp_buffer    old       - older connections are not seen (old__iter: it is not permitted)",
       "tcp_conn      module    - bbr is not used (tcp_bbr: not found)",
       "route         -         stands down: no limit here",
       "not loaded: bad.bpf.o: no section",
