@@ -3,83 +3,81 @@
 
 #include <bpf/libbpf.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 
 namespace bpftune {
 namespace {
 
+constexpr uint64_t Bit(int capability) { return uint64_t{1} << capability; }
+
 // libbpf does it, where the kernel needs it, with the first thing that it loads.
 void RaiseLimitOfLockedMemory() {
   (void)libbpf_probe_bpf_helper(BPF_PROG_TYPE_SOCKET_FILTER, BPF_FUNC_ktime_get_coarse_ns, nullptr);
 }
 
-bool Has(cap_t capabilities, cap_value_t capability, cap_flag_t set) {
-  cap_flag_value_t value = CAP_CLEAR;
-  return cap_get_flag(capabilities, capability, set, &value) == 0 && value == CAP_SET;
-}
-
 // So that nothing that is executed could have them again. Needs CAP_SETPCAP; where that is missing
 // no_new_privs, below, is enough.
-void LeaveBoundingSet(cap_t kept) {
-  for (cap_value_t capability = 0; CAP_IS_SUPPORTED(capability); ++capability) {
-    if (!Has(kept, capability, CAP_PERMITTED)) (void)cap_drop_bound(capability);
+void LeaveBoundingSet(uint64_t kept) {
+  for (int capability = 0; prctl(PR_CAPBSET_READ, capability, 0, 0, 0) >= 0; ++capability) {
+    if (!(kept & Bit(capability))) (void)prctl(PR_CAPBSET_DROP, capability, 0, 0, 0);
   }
 }
 
 }  // namespace
 
-std::string CapabilityName(cap_value_t capability) {
-  char* const text = cap_to_name(capability);
-  if (!text) return std::to_string(capability);
-  std::string name = text;
-  cap_free(text);
-  std::ranges::transform(name, name.begin(), [](unsigned char c) { return std::toupper(c); });
-  return name;
+std::optional<CapabilitySets> CapabilitySets::OfThread() {
+  __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
+  __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {};
+  if (syscall(SYS_capget, &header, data) != 0) return std::nullopt;
+  return CapabilitySets{
+      .effective = data[0].effective | uint64_t{data[1].effective} << 32,
+      .permitted = data[0].permitted | uint64_t{data[1].permitted} << 32,
+  };
+}
+
+bool CapabilitySets::Set() const {
+  __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
+  __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {};
+  for (int half = 0; half < _LINUX_CAPABILITY_U32S_3; ++half) {
+    data[half].effective = static_cast<__u32>(effective >> (32 * half));
+    data[half].permitted = static_cast<__u32>(permitted >> (32 * half));
+  }
+  return syscall(SYS_capset, &header, data) == 0;
 }
 
 Result<std::vector<std::string>> KeepOnlyWhatIsNeeded() {
-  const CapabilitiesPtr now(cap_get_proc());
-  const CapabilitiesPtr kept(cap_init());
-  if (!now || !kept) return Error::FromErrno("asking for the capabilities of the process");
+  const auto now = CapabilitySets::OfThread();
+  if (!now) return Error::FromErrno("asking for the capabilities of the process");
+  CapabilitySets kept;
   std::vector<std::string> lines;
-  const auto keep = [&](cap_value_t capability) {
-    if (!Has(now.get(), capability, CAP_PERMITTED)) return false;
-    return cap_set_flag(kept.get(), CAP_PERMITTED, 1, &capability, CAP_SET) == 0;
-  };
-  const bool has_sys_admin = Has(now.get(), CAP_SYS_ADMIN, CAP_PERMITTED);
   for (const NeededCapability& needed : kNeededCapabilities) {
-    if (keep(needed.capability) || (needed.in_sys_admin && has_sys_admin)) continue;
-    lines.push_back("without " + CapabilityName(needed.capability) + " " + needed.loss);
+    kept.permitted |= now->permitted & Bit(needed.capability);
+    const uint64_t enough =
+        Bit(needed.capability) | (needed.in_sys_admin ? Bit(CAP_SYS_ADMIN) : uint64_t{0});
+    if (now->permitted & enough) continue;
+    lines.push_back(std::string("without ") + needed.name + " " + needed.loss);
   }
-  const cap_value_t always = Has(kept.get(), CAP_BPF, CAP_PERMITTED) ? CAP_BPF : CAP_SYS_ADMIN;
-  if (Has(kept.get(), always, CAP_PERMITTED)) {
-    (void)cap_set_flag(kept.get(), CAP_EFFECTIVE, 1, &always, CAP_SET);  // fails for no such flag
-  }
+  kept.effective = kept.permitted & Bit(kept.permitted & Bit(CAP_BPF) ? CAP_BPF : CAP_SYS_ADMIN);
   RaiseLimitOfLockedMemory();
-  LeaveBoundingSet(kept.get());
-  (void)cap_reset_ambient();  // goes with what is permitted in any case
-  if (cap_set_proc(kept.get()) != 0) return Error::FromErrno("giving up capabilities");
+  LeaveBoundingSet(kept.permitted);
+  (void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);  // goes with what is permitted
+  if (!kept.Set()) return Error::FromErrno("giving up capabilities");
   if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return Error::FromErrno("no_new_privs");
   return lines;
 }
 
-InForce::InForce(std::initializer_list<cap_value_t> capabilities) {
+InForce::InForce(std::initializer_list<int> capabilities) {
   const int error = errno;
-  CapabilitiesPtr before(cap_get_proc());
-  const CapabilitiesPtr wanted(before ? cap_dup(before.get()) : nullptr);
-  if (wanted) {
-    bool changes = false;
-    for (const cap_value_t capability : capabilities) {
-      if (!Has(before.get(), capability, CAP_PERMITTED) ||
-          Has(before.get(), capability, CAP_EFFECTIVE)) {
-        continue;
-      }
-      changes |= cap_set_flag(wanted.get(), CAP_EFFECTIVE, 1, &capability, CAP_SET) == 0;
-    }
-    if (changes && cap_set_proc(wanted.get()) == 0) before_ = std::move(before);
+  const auto before = CapabilitySets::OfThread();
+  if (before) {
+    CapabilitySets wanted = *before;
+    for (const int capability : capabilities) wanted.effective |= Bit(capability);
+    wanted.effective &= wanted.permitted;
+    if (wanted.effective != before->effective && wanted.Set()) before_ = before;
   }
   errno = error;
 }
@@ -87,7 +85,7 @@ InForce::InForce(std::initializer_list<cap_value_t> capabilities) {
 InForce::~InForce() {
   if (!before_) return;
   const int error = errno;
-  if (cap_set_proc(before_.get()) != 0) std::abort();  // cannot be: it only gives up
+  if (!before_->Set()) std::abort();  // cannot be: it only gives up
   errno = error;
 }
 

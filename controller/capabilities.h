@@ -23,10 +23,11 @@
 // as the process is root's: sysctls look at the user. Nor is one of CAP_DAC_...: all that the
 // daemon opens is root's.
 
-#include <sys/capability.h>
+#include <linux/capability.h>
 
+#include <cstdint>
 #include <initializer_list>
-#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -35,43 +36,47 @@
 namespace bpftune {
 
 struct NeededCapability {
-  cap_value_t capability;
+  int capability;
+  const char* name;
   bool in_sys_admin;  // CAP_SYS_ADMIN includes it
   const char* loss;   // what does not work without
 };
 inline constexpr NeededCapability kNeededCapabilities[] = {
-    {CAP_BPF, true, "nothing can be loaded"},
-    {CAP_PERFMON, true, "hooks that trace the kernel do not work"},
-    {CAP_NET_ADMIN, false, "no module is loaded for another congestion control"},
-    {CAP_SYS_ADMIN, false, "no network namespace but its own is tuned"},
-    {CAP_SYS_PTRACE, false,
+    {CAP_BPF, "CAP_BPF", true, "nothing can be loaded"},
+    {CAP_PERFMON, "CAP_PERFMON", true, "hooks that trace the kernel do not work"},
+    {CAP_NET_ADMIN, "CAP_NET_ADMIN", false, "no module is loaded for another congestion control"},
+    {CAP_SYS_ADMIN, "CAP_SYS_ADMIN", false, "no network namespace but its own is tuned"},
+    {CAP_SYS_PTRACE, "CAP_SYS_PTRACE", false,
      "before Linux 6.18 network namespaces that have no name below /run/netns are not found"},
 };
-
-// "CAP_BPF"
-std::string CapabilityName(cap_value_t capability);
 
 // From here on the process, and whatever it might start, has those of the above that it has now,
 // and CAP_BPF in force, or what includes it. Returns a line for each that it lacks: what does not
 // work then. Call it once, before there is a second thread.
 Result<std::vector<std::string>> KeepOnlyWhatIsNeeded();
 
-struct FreeCapabilities {
-  void operator()(cap_t capabilities) const { cap_free(capabilities); }
+// capget(2) and capset(2) of this thread, a bit each. Not by libcap: with it come means to start
+// other programs, which the daemon does without.
+struct CapabilitySets {
+  uint64_t effective = 0;
+  uint64_t permitted = 0;
+
+  static std::optional<CapabilitySets> OfThread();
+  // Inheritable ones are given up. False, and errno, if the kernel refuses.
+  bool Set() const;
 };
-using CapabilitiesPtr = std::unique_ptr<_cap_struct, FreeCapabilities>;
 
 // Puts capabilities in force for the calling thread, as long as it lives. One that the process does
 // not have is left out: the call will fail, and say so. Leaves errno as it is.
 class InForce {
  public:
-  explicit InForce(std::initializer_list<cap_value_t> capabilities);
+  explicit InForce(std::initializer_list<int> capabilities);
   InForce(const InForce&) = delete;
   InForce& operator=(const InForce&) = delete;
   ~InForce();
 
  private:
-  CapabilitiesPtr before_;  // none: they were in force already
+  std::optional<CapabilitySets> before_;  // none: they were in force already
 };
 
 // For loading and attaching programs.

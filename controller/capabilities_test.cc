@@ -16,7 +16,7 @@ namespace {
 // Capabilities are those of a thread: what one gives up, the next test still has.
 void InAThread(const std::function<void()>& body) { std::thread(body).join(); }
 
-uint64_t Bit(cap_value_t capability) { return uint64_t{1} << capability; }
+uint64_t Bit(int capability) { return uint64_t{1} << capability; }
 
 // A line of /proc/thread-self/status, as the kernel knows it.
 uint64_t Kernel(const std::string& name) {
@@ -32,11 +32,12 @@ const uint64_t kFive =
     Bit(CAP_BPF) | Bit(CAP_PERFMON) | Bit(CAP_NET_ADMIN) | Bit(CAP_SYS_ADMIN) | Bit(CAP_SYS_PTRACE);
 
 // As if the process had been started without it.
-void GiveUp(cap_value_t capability) {
-  const CapabilitiesPtr now(cap_get_proc());
-  ASSERT_EQ(cap_set_flag(now.get(), CAP_EFFECTIVE, 1, &capability, CAP_CLEAR), 0);
-  ASSERT_EQ(cap_set_flag(now.get(), CAP_PERMITTED, 1, &capability, CAP_CLEAR), 0);
-  ASSERT_EQ(cap_set_proc(now.get()), 0);
+void GiveUp(int capability) {
+  auto now = CapabilitySets::OfThread();
+  ASSERT_TRUE(now);
+  now->effective &= ~Bit(capability);
+  now->permitted &= ~Bit(capability);
+  ASSERT_TRUE(now->Set());
 }
 
 class CapabilitiesTest : public ::testing::Test {
@@ -98,7 +99,7 @@ TEST_F(CapabilitiesTest, LeavesErrnoToTheCallThatItIsFor) {
 }
 
 TEST_F(CapabilitiesTest, SaysWhatIsLostForWantOfOneAndGoesOn) {
-  for (const cap_value_t missing : {CAP_NET_ADMIN, CAP_SYS_ADMIN, CAP_SYS_PTRACE}) {
+  for (const int missing : {CAP_NET_ADMIN, CAP_SYS_ADMIN, CAP_SYS_PTRACE}) {
     InAThread([missing] {
       GiveUp(missing);
       const auto lacking = KeepOnlyWhatIsNeeded();
@@ -125,8 +126,7 @@ TEST_F(CapabilitiesTest, TakesSysAdminForWhatItIncludes) {
 
 TEST_F(CapabilitiesTest, WhoeverHasNoneIsToldAllFive) {
   InAThread([] {
-    const CapabilitiesPtr none(cap_init());
-    ASSERT_EQ(cap_set_proc(none.get()), 0);
+    ASSERT_TRUE(CapabilitySets().Set());
     const auto lacking = KeepOnlyWhatIsNeeded();
     ASSERT_TRUE(lacking) << lacking.error().message();
     EXPECT_EQ(lacking->size(), 5U);

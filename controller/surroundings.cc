@@ -20,7 +20,7 @@ namespace {
 constexpr char kFirstCgroupNamespace[] = "cgroup:[4026531835]";
 
 // What maps take counts as locked memory before 5.11.
-constexpr NeededCapability kNeededOnce = {CAP_SYS_RESOURCE, false,
+constexpr NeededCapability kNeededOnce = {CAP_SYS_RESOURCE, "CAP_SYS_RESOURCE", false,
                                           "maps may not fit into what may be locked (ulimit -l)"};
 
 std::string TextOf(const std::string& path) {
@@ -97,15 +97,12 @@ std::string CgroupWords(const Surroundings& s) {
 
 std::string CapabilityWords(const Surroundings& s) {
   std::string missing;
-  const auto has = [&](cap_value_t capability) {
+  const auto has = [&](int capability) {
     return (s.capabilities & (uint64_t{1} << capability)) != 0;
   };
   const auto look = [&](const NeededCapability& c) {
     if (has(c.capability) || (c.in_sys_admin && has(CAP_SYS_ADMIN))) return;
-    missing.append(missing.empty() ? "" : "; ")
-        .append(CapabilityName(c.capability))
-        .append(": ")
-        .append(c.loss);
+    missing.append(missing.empty() ? "" : "; ").append(c.name).append(": ").append(c.loss);
   };
   for (const NeededCapability& c : kNeededCapabilities) look(c);
   if (IsBefore(s.release, 5, 11)) look(kNeededOnce);

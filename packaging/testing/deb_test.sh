@@ -4,6 +4,7 @@
 # mount namespace of its own, so nothing stays mounted. (What needs a running systemd is in
 # service_in_vm.sh.)
 set -euo pipefail
+export PATH=$PATH:/usr/sbin:/sbin
 if [ "${APART-}" != yes ]; then APART=yes exec unshare --mount "$0" "$@"; fi
 tree=$TEST_TMPDIR/tree
 mkdir "$tree"

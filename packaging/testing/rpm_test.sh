@@ -3,6 +3,7 @@
 # rpm_test.sh DEBIAN_TREE RPM: installed, verified and erased by rpm in a tree. The tree is Debian's,
 # so what the package requires is not looked for there.
 set -euo pipefail
+export PATH=$PATH:/usr/sbin:/sbin
 if [ "${APART-}" != yes ]; then APART=yes exec unshare --mount "$0" "$@"; fi
 tree=$TEST_TMPDIR/tree
 mkdir "$tree"

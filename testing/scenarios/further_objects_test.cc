@@ -310,6 +310,7 @@ INSTANTIATE_TEST_SUITE_P(
               }},
         Place{"AnotherUsers", "belongs to user 1",
               [](const auto& path) {
+                (void)chmod(path.c_str(), 0755);  // or it could not even be looked at
                 (void)!chown(path.c_str(), 1, 0);
                 return path;
               }},

@@ -94,7 +94,8 @@ TEST_F(NoWayInTest, ItLeavesNothingBehindThatOneMistakesForALivingDaemon) {
   for (const auto& entry : std::filesystem::recursive_directory_iterator(run_dir)) {
     if (!entry.is_directory()) left.insert(entry.path().filename());
   }
-  EXPECT_EQ(left, (std::set<std::string>{"lock", "starts", "undo.journal"}));
+  EXPECT_EQ(left,
+            (std::set<std::string>{"history.jsonl", "lock", "starts", "support", "undo.journal"}));
   EXPECT_OK(StartDaemon({&host()}, {"--run-dir", run_dir}));
 }
 

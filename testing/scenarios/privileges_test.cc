@@ -42,7 +42,7 @@ uint64_t OfProcess(pid_t pid, const std::string& name) {
   return 0;
 }
 
-constexpr uint64_t Bit(cap_value_t capability) { return uint64_t{1} << capability; }
+constexpr uint64_t Bit(int capability) { return uint64_t{1} << capability; }
 
 constexpr uint64_t kServiceBits =
     Bit(CAP_BPF) | Bit(CAP_PERFMON) | Bit(CAP_NET_ADMIN) | Bit(CAP_SYS_ADMIN) | Bit(CAP_SYS_PTRACE);

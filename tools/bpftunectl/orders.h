@@ -24,6 +24,10 @@ class Orders {
   Status Reclaim(const state_key& set, uint64_t generation);
 
  private:
+  // By one of its programs.
+  static Result<Orders> LoadWith(const std::string& tuners, const std::string& name,
+                                 const UniqueFd& owners);
+
   Orders(BpfObjectPtr object, UniqueFd owners)
       : object_(std::move(object)), owners_(std::move(owners)) {}
 
