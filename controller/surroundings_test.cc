@@ -13,7 +13,7 @@ namespace {
 // A tree like / with these files.
 std::string Tree(const std::map<std::string, std::string>& files) {
   static int number = 0;
-  const std::string root = ::testing::TempDir() + "root" + std::to_string(++number);
+  std::string root = ::testing::TempDir() + "root" + std::to_string(++number);
   for (const auto& [path, text] : files) {
     const std::filesystem::path file = root + path;
     std::filesystem::create_directories(file.parent_path());

@@ -20,12 +20,14 @@ Answer ExportCommand(const CommandLine&, const State& state, System* system) {
       continue;
     }
     const std::vector<std::string> files = FilesOf(row.name);
+    const Values written = row.written.value_or(Values());
+    const Values before = row.first.value_or(Values());
     for (size_t i = 0; i < files.size(); ++i) {
-      Values value = *row.written;
-      Values first = *row.first;
+      Values value = written;
+      Values first = before;
       if (files.size() > 1) {
-        value = {.number = {row.written->number[i]}, .count = 1};
-        first = {.number = {row.first->number[i]}, .count = 1};
+        value = {.number = {written.number[i]}, .count = 1};
+        first = {.number = {before.number[i]}, .count = 1};
       }
       if (value == first) continue;
       settings.push_back({{"name", files[i]},

@@ -86,9 +86,10 @@ std::string Ago(int64_t when_s, const Style& style) {
   const int64_t past = style.now_s - when_s;
   if (past < 2) return "just now";
   if (past < 120) return std::to_string(past) + " s ago";
-  if (past < 2 * 3600) return std::to_string(past / 60) + " min ago";
-  if (past < 2 * 86400) return std::to_string(past / 3600) + " h ago";
-  return std::to_string(past / 86400) + " days ago";
+  constexpr int64_t kHour = 3600, kDay = 24 * kHour;
+  if (past < 2 * kHour) return std::to_string(past / 60) + " min ago";
+  if (past < 2 * kDay) return std::to_string(past / kHour) + " h ago";
+  return std::to_string(past / kDay) + " days ago";
 }
 
 std::string TimeText(int64_t when_s) {

@@ -56,6 +56,7 @@ class Rows {
   TunableRow NewRow(const TunerView& tuner, uint16_t row, const state_key& key) const {
     TunableRow out;
     out.tuner = &tuner;
+    // NOLINTNEXTLINE(bugprone-unchecked-optional-access): who calls has looked
     out.tunable = &tuner.description->tunables[row];
     out.key = key;
     out.name = NameAt(*out.tunable, key);
@@ -100,10 +101,10 @@ class Rows {
     const TunerView* tuner = state_.TunerOf(entry.key.tuner);
     if (!tuner || !tuner->description) return;
     const auto& tunables = tuner->description->tunables;
-    for (uint16_t at = 0; at < tunables.size(); ++at) {
+    for (size_t at = 0; at < tunables.size(); ++at) {
       if (tunables[at].set_row != entry.key.row) continue;
       state_key key = entry.key;
-      key.row = at;
+      key.row = static_cast<uint16_t>(at);
       TunableRow* row = RowAt(key);
       row->owner = Owner::kAdministrator;
       row->pid = entry.value.pid;
@@ -116,7 +117,7 @@ class Rows {
   void AddUntouched(const TunerView& tuner) {
     if (!tuner.description) return;
     const auto& tunables = tuner.description->tunables;
-    for (uint16_t at = 0; at < tunables.size(); ++at) {
+    for (size_t at = 0; at < tunables.size(); ++at) {
       if (IsOfEachDevice(tunables[at].name)) continue;
       std::vector<NetnsId> places = outside_.netns;
       if (!tunables[at].per_netns) {
@@ -127,7 +128,7 @@ class Rows {
         state_key key = {};
         key.netns = netns.value;
         key.tuner = tuner.number.value_or(TUNERS_MAX);
-        key.row = at;
+        key.row = static_cast<uint16_t>(at);
         if (tuner.number && at_.contains(WhereOf(key))) continue;
         rows_.push_back(NewRow(tuner, at, key));
       }
