@@ -130,7 +130,7 @@ class Rows {
         key.tuner = tuner.number.value_or(TUNERS_MAX);
         key.row = static_cast<uint16_t>(at);
         if (tuner.number && at_.contains(WhereOf(key))) continue;
-        rows_.push_back(NewRow(tuner, at, key));
+        rows_.push_back(NewRow(tuner, key.row, key));
       }
     }
   }
