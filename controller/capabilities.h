@@ -35,6 +35,7 @@
 
 namespace bpftune {
 
+// NOLINTNEXTLINE(clang-analyzer-optin.performance.Padding): in the order one reads it
 struct NeededCapability {
   int capability;
   const char* name;

@@ -139,6 +139,7 @@ std::vector<Firing> TryFiring(const std::vector<const bpf_program*>& programs) {
     for (size_t i = 0; i < programs.size(); ++i) {
       const auto after = Runs(programs[i]);
       if (out[i] == Firing::kFires || !before[i] || !after) continue;
+      // NOLINTNEXTLINE(bugprone-unchecked-optional-access)
       if (*after > *before[i]) {
         out[i] = Firing::kFires;
       } else if (counting && done.contains(causes[i])) {

@@ -71,6 +71,7 @@ Answer PauseAll(const State& state, bool paused) {
 
 Answer PauseOne(const CommandLine& line, const State& state, bool paused) {
   std::vector<std::string> names;
+  // NOLINTNEXTLINE(performance-inefficient-vector-operation)
   for (const TunerView& tuner : state.tuners) names.push_back(tuner.name);
   const auto tuner = std::ranges::find(state.tuners, line.name, &TunerView::name);
   if (tuner == state.tuners.end()) return Failure(kUsage, NoSuch("tuner", line.name, names));
@@ -78,6 +79,7 @@ Answer PauseOne(const CommandLine& line, const State& state, bool paused) {
     return Failure(kNoDaemon,
                    "tuner '" + line.name + "' was never loaded since the machine was started");
   }
+  // NOLINTNEXTLINE(bugprone-unchecked-optional-access)
   auto set = SetPaused(state, *tuner->number, paused);
   if (!set) return Failure(set.error());
   Answer out;
