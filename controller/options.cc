@@ -12,7 +12,8 @@ namespace {
 
 #define BPFTUNE_TEXT_OF(token) #token
 #define BPFTUNE_TEXT(macro) BPFTUNE_TEXT_OF(macro)
-constexpr char kVersion[] = "bpftune " BPFTUNE_TEXT(BPFTUNE_VERSION);  // see tools/build/version.bzl
+constexpr char kVersion[] =
+    "bpftune " BPFTUNE_TEXT(BPFTUNE_VERSION);  // see tools/build/version.bzl
 
 // PREFIX/lib/bpftune of PREFIX/sbin/bpftune.
 std::string DefaultTuners() {
