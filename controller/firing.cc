@@ -137,10 +137,9 @@ std::vector<Firing> TryFiring(const std::vector<const bpf_program*>& programs) {
       if (Do(cause)) done.insert(cause);
     }
     for (size_t i = 0; i < programs.size(); ++i) {
-      const auto after = Runs(programs[i]);
-      if (out[i] == Firing::kFires || !before[i] || !after) continue;
-      // NOLINTNEXTLINE(bugprone-unchecked-optional-access)
-      if (*after > *before[i]) {
+      const std::optional<uint64_t> was = before[i], is = Runs(programs[i]);
+      if (out[i] == Firing::kFires || !was || !is) continue;
+      if (*is > *was) {
         out[i] = Firing::kFires;
       } else if (counting && done.contains(causes[i])) {
         out[i] = Firing::kSilent;

@@ -71,16 +71,16 @@ Answer PauseAll(const State& state, bool paused) {
 
 Answer PauseOne(const CommandLine& line, const State& state, bool paused) {
   std::vector<std::string> names;
-  // NOLINTNEXTLINE(performance-inefficient-vector-operation)
+  names.reserve(state.tuners.size());
   for (const TunerView& tuner : state.tuners) names.push_back(tuner.name);
   const auto tuner = std::ranges::find(state.tuners, line.name, &TunerView::name);
   if (tuner == state.tuners.end()) return Failure(kUsage, NoSuch("tuner", line.name, names));
-  if (!state.has_pins || !tuner->number) {
+  const std::optional<uint16_t> number = tuner->number;
+  if (!state.has_pins || !number) {
     return Failure(kNoDaemon,
                    "tuner '" + line.name + "' was never loaded since the machine was started");
   }
-  // NOLINTNEXTLINE(bugprone-unchecked-optional-access)
-  auto set = SetPaused(state, *tuner->number, paused);
+  auto set = SetPaused(state, *number, paused);
   if (!set) return Failure(set.error());
   Answer out;
   Done done(&out);

@@ -45,7 +45,7 @@ State SampleState() {
   TunerView tuner;
   tuner.name = "sample";
   tuner.number = 5;
-  tuner.description = std::move(description);
+  tuner.description = std::make_shared<const Description>(std::move(description));
   State state;
   state.instance = "all";
   state.now_ns = 100'000'000'000;

@@ -19,8 +19,7 @@ constexpr size_t kDecisionsShown = 5;
 // The name that is described, for what was asked: of a device, its pattern.
 std::string Described(const std::string& asked, const std::vector<std::string>& names) {
   if (std::ranges::find(names, asked) != names.end()) return asked;
-  const std::string pattern = PatternOf(asked);
-  // NOLINTNEXTLINE(performance-no-automatic-move)
+  std::string pattern = PatternOf(asked);
   if (std::ranges::find(names, pattern) != names.end()) return pattern;
   for (const std::string& name : names) {  // one file of several
     const std::vector<std::string> files = FilesOf(name);
@@ -107,7 +106,6 @@ Answer ExplainCommand(const CommandLine& line, const State& state, System* syste
   document["tunable"] = name;
   document["labels"] = tunable->labels;
   document["tuner"] = {{"name", tuner->name},
-                       // NOLINTNEXTLINE(bugprone-unchecked-optional-access)
                        {"summary", tuner->description->summary},
                        {"mode", ModeOf(state, *tuner)}};
   document["per_netns"] = tunable->per_netns;
@@ -116,7 +114,6 @@ Answer ExplainCommand(const CommandLine& line, const State& state, System* syste
                                                    {"most", tunable->max},
                                                    {"most_times_first", kMostDrift}});
   Json set = Json::array();
-  // NOLINTNEXTLINE(bugprone-unchecked-optional-access)
   for (const Tunable& one : tuner->description->tunables) {
     if (one.set_row == tunable->set_row) set.push_back(one.name);
   }
@@ -134,7 +131,6 @@ Answer ExplainCommand(const CommandLine& line, const State& state, System* syste
   document["configured"] = std::move(files);
   const std::string about = IsOfEachDevice(name) && line.name != name ? line.name : name;
   document["decisions"] = ReadDecisions(state.folder, about, kDecisionsShown);
-  // NOLINTNEXTLINE(bugprone-unchecked-optional-access)
   document["scenarios"] = ScenariosOf(*tuner->description);
   return out;
 }

@@ -75,7 +75,6 @@ void AddTuners(const State& state, Json* metrics) {
                 "What the tuner counts, since its daemon was started.");
   for (const TunerView& tuner : state.tuners) {
     for (size_t row = 0; row < tuner.counts.size(); ++row) {
-      // NOLINTNEXTLINE(bugprone-unchecked-optional-access)
       events.Add({{"tuner", tuner.name}, {"event", tuner.description->counters[row]}},
                  tuner.counts[row]);
     }
@@ -85,7 +84,6 @@ void AddTuners(const State& state, Json* metrics) {
   for (const TunerView& tuner : state.tuners) {
     for (size_t row = 0; row < tuner.scores.size(); ++row) {
       if (tuner.scores[row].judged == 0) continue;
-      // NOLINTNEXTLINE(bugprone-unchecked-optional-access)
       scores.Add({{"tuner", tuner.name}, {"strategy", tuner.description->strategies[row].name}},
                  tuner.scores[row].value);
     }
@@ -142,9 +140,9 @@ std::string MetricsText(const Json& document, const Style&) {
   for (const Json& family : document.at("metrics")) {
     const auto name = family.at("name").get<std::string>();
     const auto type = family.at("type").get<std::string>();
-    // NOLINTNEXTLINE(performance-inefficient-string-concatenation)
-    out += "# TYPE " + name + " " + type + "\n# HELP " + name + " " +
-           family.at("help").get<std::string>() + "\n";
+    out.append("# TYPE ").append(name).append(" ").append(type);
+    out.append("\n# HELP ").append(name).append(" ");
+    out.append(family.at("help").get<std::string>()).append("\n");
     for (const Json& sample : family.at("samples")) {
       out += name + (type == "counter" ? "_total" : "") + LabelsText(sample.at("labels")) + " " +
              sample.at("value").dump() + "\n";

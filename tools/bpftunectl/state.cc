@@ -73,17 +73,17 @@ Value Cell(const std::vector<std::pair<__u32, Value>>& array, size_t index) {
 }
 
 // The bytes of its section, as they are in the kernel.
-std::optional<Description> PinnedDescription(const State& state, const std::string& tuner) {
+std::shared_ptr<const Description> PinnedDescription(const State& state, const std::string& tuner) {
   auto map = OpenPinned(state.pins + "/" + PinOf(tuner, kDescriptionMap));
-  if (!map) return std::nullopt;
+  if (!map) return nullptr;
   const auto form = FormOf(map->get());
-  if (!form || form->max_entries != 1 || form->key_size != sizeof(__u32)) return std::nullopt;
+  if (!form || form->max_entries != 1 || form->key_size != sizeof(__u32)) return nullptr;
   std::vector<std::byte> bytes(form->value_size);
   const __u32 key = 0;
-  if (bpf_map_lookup_elem(map->get(), &key, bytes.data()) != 0) return std::nullopt;
+  if (bpf_map_lookup_elem(map->get(), &key, bytes.data()) != 0) return nullptr;
   auto description = ParseDescription(bytes);
-  if (!description) return std::nullopt;
-  return std::move(*description);
+  if (!description) return nullptr;
+  return std::make_shared<const Description>(std::move(*description));
 }
 
 std::vector<uint64_t> PinnedCounts(const State& state, const TunerView& tuner) {
@@ -133,10 +133,10 @@ void AddDescriptions(const std::string& directory, State* state) {
     if (known == state->tuners.end()) {
       TunerView tuner;
       tuner.name = description.name;
-      tuner.description = std::move(description);
+      tuner.description = std::make_shared<const Description>(std::move(description));
       state->tuners.push_back(std::move(tuner));
     } else if (!known->description) {
-      known->description = std::move(description);
+      known->description = std::make_shared<const Description>(std::move(description));
     }
   }
   std::ranges::sort(state->tuners, {}, &TunerView::name);

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -21,8 +22,8 @@ namespace bpftune::ctl {
 
 struct TunerView {
   std::string name;
-  std::optional<uint16_t> number;          // in keys; none: it was never loaded
-  std::optional<Description> description;  // none: neither pinned nor in the directory
+  std::optional<uint16_t> number;                  // in keys; none: it was never loaded
+  std::shared_ptr<const Description> description;  // none: neither pinned nor in the directory
   tuner_control control = {};
   std::vector<uint64_t> counts;  // beside description->counters; empty: not known
   active_strategy active = {};

@@ -56,7 +56,6 @@ class Rows {
   TunableRow NewRow(const TunerView& tuner, uint16_t row, const state_key& key) const {
     TunableRow out;
     out.tuner = &tuner;
-    // NOLINTNEXTLINE(bugprone-unchecked-optional-access): who calls has looked
     out.tunable = &tuner.description->tunables[row];
     out.key = key;
     out.name = NameAt(*out.tunable, key);

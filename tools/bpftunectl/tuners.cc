@@ -11,7 +11,6 @@ namespace {
 Json StrategiesOf(const TunerView& tuner) {
   Json out = Json::array();
   for (size_t row = 0; row < tuner.scores.size(); ++row) {
-    // NOLINTNEXTLINE(bugprone-unchecked-optional-access)
     const Strategy& strategy = tuner.description->strategies[row];
     out.push_back({{"name", strategy.name},
                    {"description", strategy.description},
@@ -25,7 +24,6 @@ Json StrategiesOf(const TunerView& tuner) {
 Json CountersOf(const TunerView& tuner) {
   Json out = Json::array();
   for (size_t row = 0; row < tuner.counts.size(); ++row) {
-    // NOLINTNEXTLINE(bugprone-unchecked-optional-access)
     out.push_back({{"text", tuner.description->counters[row]}, {"value", tuner.counts[row]}});
   }
   return out;
@@ -52,7 +50,6 @@ Answer TunersCommand(const CommandLine&, const State& state, System*) {
         {{"name", tuner.name},
          {"mode", ModeOf(state, tuner)},
          {"summary", tuner.description ? Json(tuner.description->summary) : Json(nullptr)},
-         // NOLINTNEXTLINE(bugprone-unchecked-optional-access)
          {"report", tuner.counts.empty() ? "" : ReportOf(*tuner.description, tuner.counts)},
          {"tunables", std::move(tunables)},
          {"strategies", StrategiesOf(tuner)},
