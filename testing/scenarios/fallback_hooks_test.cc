@@ -82,7 +82,9 @@ TEST_P(FallbackHooksTest, WhatIsSwitchedOffIsSaidToBeLostAndAllElseWorks) {
     const std::string why = hook.programs.back() + ": switched off with --without-hook";
     const bool is_watcher = path == kSysctlObject;
     if (!hook.required) {
-      EXPECT_EQ(LineThatHas(exit, start), start + "- " + hook.loss + " (" + why + ")");
+      std::string reduced = start;
+      reduced.append("- ").append(hook.loss).append(" (").append(why).append(")");
+      EXPECT_EQ(LineThatHas(exit, start), reduced);
       EXPECT_EQ(TableWithout(exit, start), TableWithout(whole, start));
     } else {
       const std::string line = LineThatHas(exit, "hook '" + hook.name + "': none of its programs");

@@ -29,7 +29,7 @@ def _clang_tidy_impl(target, ctx):
         args.add(checks, format = "--checks=%s")  # on top of the file's
         args.add(src)
         args.add("--")
-        args.add_all(["-xc++", "-std=c++20", "-Wall", "-Wextra"])
+        args.add_all(["-xc++", "-std=c++20", "-Wall", "-Wextra", "-Wshadow", "-Wnon-virtual-dtor", "-Wold-style-cast"])
         args.add_all(cc.defines, format_each = "-D%s")
         args.add_all(cc.quote_includes, before_each = "-iquote")
         args.add_all(cc.includes, before_each = "-I")
