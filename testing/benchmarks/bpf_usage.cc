@@ -55,7 +55,7 @@ Result<MapUsage> AskForMap(uint32_t id, uint64_t memlock) {
   if (!fd || bpf_obj_get_info_by_fd(fd.get(), &info, &size) != 0) {
     return Error::FromErrno("asking for BPF map " + std::to_string(id));
   }
-  return MapUsage{.id = id, .name = info.name, .type = info.type, .bytes = memlock};
+  return MapUsage{.id = id, .name = info.name, .bytes = memlock};
 }
 
 }  // namespace
@@ -70,13 +70,6 @@ uint64_t BpfUsage::MapBytes() const {
   uint64_t sum = 0;
   for (const MapUsage& map : maps) sum += map.bytes;
   return sum;
-}
-
-const MapUsage* BpfUsage::FindMapOfType(uint32_t type) const {
-  for (const MapUsage& map : maps) {
-    if (map.type == type) return &map;
-  }
-  return nullptr;
 }
 
 const MapUsage* BpfUsage::FindMap(const std::string& name) const {

@@ -28,7 +28,6 @@ struct ProgramUsage {
 struct MapUsage {
   uint32_t id = 0;
   std::string name;
-  uint32_t type = BPF_MAP_TYPE_UNSPEC;
   uint64_t bytes = 0;  // what the map itself takes now; storage of sockets is not in it
 };
 
@@ -38,8 +37,7 @@ struct BpfUsage {
 
   uint64_t ProgramBytes() const;
   uint64_t MapBytes() const;
-  // By kind or by the start of its name; null when there is none.
-  const MapUsage* FindMapOfType(uint32_t type) const;
+  // By the start of its name; null when there is none.
   const MapUsage* FindMap(const std::string& name) const;
 };
 

@@ -15,8 +15,7 @@ namespace {
 
 constexpr char kEmptyPrograms[] = "testing/benchmarks/empty.bpf.o";
 constexpr int kConnections = 3000;
-constexpr int kIdleConnections = 500;
-constexpr int kWalks = 50;
+constexpr int kWalks = 500;  // over at least the maps of the daemon
 
 double NowSeconds() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
@@ -52,13 +51,7 @@ double StatisticsCost::Of(const ProgramUsage& program) const {
   return program.type == BPF_PROG_TYPE_TRACING ? tracing_ns : sockops_ns;
 }
 
-Result<StatisticsCost> MeasureStatistics(const Host& host, pid_t daemon) {
-  auto usage = BpfUsageOf(daemon);
-  if (!usage) return usage.error();
-  const MapUsage* storage = usage->FindMapOfType(BPF_MAP_TYPE_SK_STORAGE);
-  if (!storage) return Error("the daemon has no map of connections");
-  const UniqueFd storage_fd(bpf_map_get_fd_by_id(storage->id));
-  if (!storage_fd) return Error::FromErrno("opening the daemon's map of connections");
+Result<StatisticsCost> MeasureStatistics(const Host& host) {
   auto cgroup = OpenCgroupRoot();
   if (!cgroup) return cgroup.error();
 
@@ -70,14 +63,10 @@ Result<StatisticsCost> MeasureStatistics(const Host& host, pid_t daemon) {
   const auto program = [&](const char* name) {
     return bpf_object__find_program_by_name(object->get(), name);
   };
-  bpf_iter_link_info walked = {};
-  walked.map.map_fd = static_cast<__u32>(storage_fd.get());
-  LIBBPF_OPTS(bpf_iter_attach_opts, options, .link_info = &walked, .link_info_len = sizeof(walked));
   auto sockops =
       Attached(bpf_program__attach_cgroup(program("empty_sockops"), cgroup->get()), "sockops");
   auto tracing = Attached(bpf_program__attach(program("empty_tracing")), "tracing");
-  auto iterator =
-      Attached(bpf_program__attach_iter(program("empty_iterator"), &options), "iterator");
+  auto iterator = Attached(bpf_program__attach(program("empty_iterator")), "iterator");
   for (const auto* link : {&sockops, &tracing, &iterator}) {
     if (!*link) return link->error();
   }
@@ -87,8 +76,6 @@ Result<StatisticsCost> MeasureStatistics(const Host& host, pid_t daemon) {
   const Endpoint self = Loopback(host);
   auto rate = ShortConnections(self, self, kConnections);
   if (!rate) return rate.error();
-  auto idle = IdleConnections::Open(self, self, kIdleConnections);
-  if (!idle) return idle.error();
   for (int i = 0; i < kWalks; ++i) {
     auto walk = RunIterator(iterator->get());
     if (!walk) return walk.error();

@@ -28,8 +28,8 @@ struct StatisticsCost {
   double Of(const ProgramUsage& program) const;
 };
 
-// From traffic on the loopback device of `host`, which must be in the scope of the daemon.
-Result<StatisticsCost> MeasureStatistics(const Host& host, pid_t daemon);
+// From traffic on the loopback device of `host`.
+Result<StatisticsCost> MeasureStatistics(const Host& host);
 
 // Of some stretch of time; the statistics' own cost is taken off.
 struct Cost {

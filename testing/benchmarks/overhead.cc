@@ -210,7 +210,7 @@ Status Measure(const Plan& plan, Report& report) {
     auto daemon = StartDaemon({path->a.get(), path->b.get(), &*host});
     if (!daemon) return daemon.error();
     Progress("the cost of the statistics");
-    auto statistics = MeasureStatistics(*host, daemon->pid());
+    auto statistics = MeasureStatistics(*host);
     if (!statistics) return statistics.error();
     report.Heading("taken off for each run, measured on empty programs");
     report.Add({"statistics_sockops_ns", "socket-ops", "ns"}, {statistics->sockops_ns});
