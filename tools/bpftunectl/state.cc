@@ -103,7 +103,21 @@ std::vector<uint64_t> PinnedCounts(const State& state, const TunerView& tuner) {
   return out;
 }
 
-// Those that have had a number, and what is pinned of them.
+// One that has a number, and what is pinned of it; its scores are in the row of that number.
+TunerView PinnedTuner(const State& state, const std::string& name, uint16_t number,
+                      const std::vector<std::pair<__u32, score>>& scores) {
+  TunerView tuner;
+  tuner.name = name;
+  tuner.number = number;
+  tuner.description = PinnedDescription(state, name);
+  tuner.counts = PinnedCounts(state, tuner);
+  if (!tuner.description) return tuner;
+  for (size_t row = 0; row < tuner.description->strategies.size(); ++row) {
+    tuner.scores.push_back(Cell(scores, size_t{number} * TUNER_MAX_STRATEGIES + row));
+  }
+  return tuner;
+}
+
 void ReadTuners(int layout, State* state) {
   const auto controls = Pinned<__u32, tuner_control>(*state, MAP_CONTROL);
   const auto active = Pinned<__u32, active_strategy>(*state, MAP_ACTIVE);
@@ -111,17 +125,10 @@ void ReadTuners(int layout, State* state) {
   state->all = Cell(controls, CONTROL_OF_ALL);
   for (const auto& [entry, what] : ReadLayout(layout)) {
     if (!entry.starts_with(kTunerPrefix) || what.number >= TUNERS_MAX) continue;
-    TunerView tuner;
-    tuner.name = entry.substr(std::string(kTunerPrefix).size());
-    tuner.number = static_cast<uint16_t>(what.number);
-    tuner.description = PinnedDescription(*state, tuner.name);
+    TunerView tuner = PinnedTuner(*state, entry.substr(std::string(kTunerPrefix).size()),
+                                  static_cast<uint16_t>(what.number), scores);
     tuner.control = Cell(controls, what.number);
     tuner.active = Cell(active, what.number);
-    tuner.counts = PinnedCounts(*state, tuner);
-    const size_t strategies = tuner.description ? tuner.description->strategies.size() : 0;
-    for (size_t row = 0; row < strategies; ++row) {
-      tuner.scores.push_back(Cell(scores, what.number * TUNER_MAX_STRATEGIES + row));
-    }
     state->tuners.push_back(std::move(tuner));
   }
 }
