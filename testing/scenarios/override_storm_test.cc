@@ -137,7 +137,7 @@ class OverrideStormTest : public ::testing::TestWithParam<Tunable> {
       if (!write.refused) {
         // Far from all that tuning by ones may reach: the same value again would be no override.
         theirs.back() =
-            GetParam().first.back() + (round % 2 == 0 ? 10000 : 0) + int64_t{1000} * i + round % 97;
+            GetParam().first.back() + (round % 2 == 0 ? 0 : 10000) + int64_t{1000} * i + round % 97;
         text = Text(theirs);
       }
       text.copy(write.text, sizeof(write.text) - 1);

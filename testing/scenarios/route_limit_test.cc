@@ -26,6 +26,9 @@ using namespace std::chrono_literals;
 
 constexpr auto kPatience = 120s;
 constexpr int64_t kLimit = 256;
+// The kernel's count is behind by up to 32 for each of its (two) CPUs; so many are near the limit
+// whichever CPU they are used on.
+constexpr int kNearTheLimit = 270;
 
 class RouteLimitTest : public ::testing::Test {
  protected:
@@ -74,7 +77,7 @@ TEST_F(RouteLimitTest, IsSaidToBeNoneWhereTheKernelHasNone) {
 TEST_F(RouteLimitTest, GrowsBeforeItIsReached) {
   ASSERT_OK_AND_ASSIGN(Daemon daemon, StartAsIfLimited());
   int in_use = 0;
-  // The kernel's count is behind by up to 32 for each CPU; each step is seen to be more than half.
+  // Each step is seen to be more than half.
   for (const int more : {150, 80, 90, 190}) {
     ASSERT_OK_AND_ASSIGN(const int refused, routes().Use(more));
     EXPECT_EQ(refused, 0) << "with " << in_use << " in use";
@@ -125,7 +128,7 @@ TEST_F(RouteLimitTest, OfTheAdministratorStands) {
 
 TEST_F(RouteLimitTest, IsOnlySpokenOfInADryRun) {
   ASSERT_OK_AND_ASSIGN(Daemon daemon, StartAsIfLimited({"--dry-run"}));
-  ASSERT_OK(routes().Use(250));
+  ASSERT_OK(routes().Use(kNearTheLimit));
 
   EXPECT_TRUE(daemon.WaitForLine(
       "would change net.ipv6.route.max_size\\(max\\) from \\(256\\) -> \\([0-9]+\\)", kPatience));
@@ -135,7 +138,7 @@ TEST_F(RouteLimitTest, IsOnlySpokenOfInADryRun) {
 
 TEST_F(RouteLimitTest, GoesBackAsTheDaemonEndsWhereThatIsWanted) {
   ASSERT_OK_AND_ASSIGN(Daemon daemon, StartAsIfLimited({"-R"}));
-  ASSERT_OK(routes().Use(250));
+  ASSERT_OK(routes().Use(kNearTheLimit));
   ASSERT_TRUE(EventuallyTrue(
       [&] { return ValueOf(kRouteMaxSize) > kLimit && ValueOf(kRouteGcThresh) > kLimit / 4; },
       kPatience));
