@@ -99,7 +99,7 @@ void ExpectRoundTrip(const Link& link, double asked_ms, const PingOptions& optio
     least_ms = std::min(least_ms, report->min_ms);
     return report->median_ms;
   });
-  EXPECT_LT(least_ms, asked_ms + 0.2);
+  EXPECT_LT(least_ms, asked_ms + 0.4);  // two processes in each direction, on a cold CPU
   EXPECT_LE(median_ms, asked_ms + tolerance_ms);
 }
 
