@@ -278,9 +278,7 @@ TEST_F(FallbackTest, InAContainerWithTheDocumentedCapabilitiesAllHooksWork) {
                                   {kTcpBufferObject, kNetBufferObject});
 
   EXPECT_EQ(exit.code, 0);
-  EXPECT_TRUE(
-      After(exit, "capabilities")
-          .starts_with(Kernel() < 511 ? "missing CAP_SYS_RESOURCE: " : "all that are needed"));
+  EXPECT_EQ(After(exit, "capabilities"), "all that are needed");
   EXPECT_TRUE(After(exit, "/proc/sys").starts_with("read-only: "));
   EXPECT_EQ(After(exit, "sysctl        watch"), "watch__cgroup           fires");
   EXPECT_EQ(After(exit, "tcp_buffer    flow"), "flow__sockops           fires");
