@@ -56,6 +56,16 @@ raised=$(wmem)
 [ "$raised" -gt "$FIRST_WMEM" ] || fail "tcp_wmem is $raised"
 echo "tcp_wmem: $FIRST_WMEM -> $raised"
 
+step "a decision is one entry of the journal, with fields and an explanation; bpftunectl tells of it, too"
+journalctl -o json -u "$unit" TUNER=tcp_buffer TUNABLE=net.ipv4.tcp_wmem OUTCOME=changed | tail -n 1 >/tmp/entry
+for field in SCENARIO NETNS OLD NEW DECISION_ID MESSAGE_ID; do
+	grep -q "\"$field\" *: *\"..*\"" /tmp/entry || fail "no $field: $(cat /tmp/entry)"
+done
+id=$(sed 's/.*"DECISION_ID" *: *"\([^"]*\)".*/\1/' /tmp/entry)
+[ "$(journalctl -o cat "DECISION_ID=$id" | grep -c '^Due to ')" = 1 ] || fail "it is not one entry"
+journalctl -x "DECISION_ID=$id" | grep -q '^░░ ' || fail "it is not explained"
+bpftunectl explain net.ipv4.tcp_wmem | grep -q "$raised" || fail "bpftunectl does not know it"
+
 step "an upgrade restarts it, and keeps what was tuned, and the journal"
 dpkg-deb -R "$deb" /tmp/newer
 sed -i 's/^Version: .*/&+1/' /tmp/newer/DEBIAN/control
