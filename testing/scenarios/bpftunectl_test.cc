@@ -68,12 +68,19 @@ class BpftunectlTest : public AskCase {
     int code;
     std::string text;
   };
-  Said Ask(std::vector<std::string> arguments) const {
+  // The options that make it look where the daemon of the test is.
+  std::vector<std::string> With(std::vector<std::string> arguments) const {
     const std::vector<std::string> common = {"--run-dir", run_dir_,   "--pin-dir",
                                              pin_dir(),   "--daemon", kDaemonPath};
     arguments.insert(arguments.end(), common.begin(), common.end());
     if (folder_) arguments.insert(arguments.end(), {"--tuners", folder_->path()});
-    auto tool = Daemon::Start(kToolPath, arguments);
+    return arguments;
+  }
+  Said Ask(const std::vector<std::string>& arguments) const {
+    return Run(kToolPath, With(arguments));
+  }
+  static Said Run(const std::string& program, const std::vector<std::string>& arguments) {
+    auto tool = Daemon::Start(program, arguments);
     auto exit = tool ? tool->WaitForExit(60s) : Result<DaemonExit>(tool.error());
     if (!exit) return {-1, exit.error().message()};
     Said out{exit->code, ""};
@@ -223,6 +230,32 @@ TEST_F(BpftunectlTest, RollbackBesideADaemonIsAnAdministratorsWrite) {
   EXPECT_EQ(Row()["owner"], "administrator");
   (void)Document({"reclaim", kAskOutputName}, ctl::kFine);
   EXPECT_TRUE(asker_->Raise(*host_));
+}
+
+// No daemon runs, so the program finds out: in the test's surroundings, and in some where the kernel
+// attaches and does not run.
+TEST_F(BpftunectlTest, DoctorTellsWhatAttachesFromWhatFires) {
+  ASSERT_OK_AND_ASSIGN(TunerFolder folder, TunerFolder::Create({kSysctlObject}));
+  folder_.emplace(std::move(folder));
+  const auto watch = [](const Json& document) {
+    for (const Json& hook : document["hooks"]) {
+      if (hook["name"] == "watch") return hook;
+    }
+    return Json();
+  };
+  const Json doctor = Document({"doctor"}, ctl::kNoDaemon);
+  EXPECT_EQ(watch(doctor)["fires"], "fires");
+  for (const Json& check : doctor["checks"]) {
+    if (check["name"] != "sysctls") continue;
+    EXPECT_EQ(check["state"], "ok") << check;
+  }
+
+  std::vector<std::string> outside = With({kToolPath, "doctor", "--json"});
+  outside.insert(outside.begin(), "outside-of-cgroup");
+  const Said said = Run(kWithinPath, outside);
+  const Json silent = watch(Json::parse(said.text, nullptr, /*allow_exceptions=*/false));
+  EXPECT_EQ(silent["fires"], "silent") << said.text;
+  EXPECT_NE(silent["advice"].get<std::string>().find("control-group namespace"), std::string::npos);
 }
 
 TEST_F(BpftunectlTest, ChecksObjectsAndCompletesNames) {

@@ -245,6 +245,34 @@ TEST(HostOfTest, GainIsTheRatioOfTheRates) {
   EXPECT_FALSE(HostOf(entry, {}));
 }
 
+TEST(DoctorTest, SaysOfEachHookWhetherItFires) {
+  State state = SampleState();
+  state.daemon.state = DaemonProcess::State::kRuns;
+  state.support = {
+      "tuner         hook      runs as                 does it fire",
+      "sample        flow      flow__sockops           fires",
+      "sample        call      - calls are not seen (call__fentry: attached, but the kernel never "
+      "runs it)",
+      "sample        module    tcp_bbr"};
+  Answer answer = DoctorCommand({}, state, nullptr);
+  const Json document = Whole("doctor", answer.document);
+  EXPECT_EQ(WhyNot(Schema(), document), "");
+  EXPECT_EQ(document["works"], "in legacy mode");
+  const Json& hooks = document["hooks"];
+  EXPECT_EQ(hooks.at(0)["fires"], "fires");
+  EXPECT_EQ(hooks.at(0)["advice"], "");
+  EXPECT_EQ(hooks.at(1)["fires"], "silent");
+  EXPECT_NE(hooks.at(1)["advice"], "");
+  EXPECT_EQ(hooks.at(2)["fires"], "");
+  const std::string text = DoctorText(document, {});
+  for (const char* line : {"TUNER   HOOK    DOES IT FIRE  RUNS AS\n",
+                           "sample  flow    fires         flow__sockops\n",
+                           "sample  call    silent        lost: calls are not seen (",
+                           "sample  module  -             tcp_bbr\n"}) {
+    EXPECT_NE(text.find(line), std::string::npos) << line << text;
+  }
+}
+
 TEST(MetricsTextTest, IsOpenMetrics) {
   Json labels = {{"x", "a\"b"}};
   Json sample = {{"labels", labels}, {"value", 3}};
