@@ -53,14 +53,6 @@ _release = transition(
     ],
 )
 
-_ARCHITECTURES = {
-    "aarch64": struct(deb = "arm64", rpm = "aarch64"),
-    "k8": struct(deb = "amd64", rpm = "x86_64"),
-}
-
-def _architecture(ctx):
-    return _ARCHITECTURES[ctx.var["TARGET_CPU"]]
-
 FileTreeInfo = provider("What a package puts where.", fields = {"tar": "the tree as a .tar"})
 
 def _manifest_lines(files, destination):
@@ -113,58 +105,35 @@ file_tree = rule(
     },
 )
 
-def _deb_impl(ctx):
-    architecture = _architecture(ctx).deb
-    deb = ctx.actions.declare_file("bpftune_%s_%s.deb" % (VERSION, architecture))
+# By the kind of package: the name of its file, and what it calls an architecture.
+_KINDS = {
+    "deb": ("bpftune_%s_%s.deb", {"aarch64": "arm64", "k8": "amd64"}),
+    "rpm": ("bpftune-%s-1.%s.rpm", {"aarch64": "aarch64", "k8": "x86_64"}),
+}
+
+def _linux_package_impl(ctx):
+    name, architectures = _KINDS[ctx.attr.kind]
+    architecture = architectures[ctx.var["TARGET_CPU"]]
+    out = ctx.actions.declare_file(name % (VERSION, architecture))
     tar = ctx.attr.tree[FileTreeInfo].tar
     ctx.actions.run(
-        mnemonic = "Deb",
-        executable = ctx.executable._make_deb,
-        arguments = [tar.path, ctx.file.control.path, VERSION, architecture, deb.path] +
+        mnemonic = "LinuxPackage",
+        executable = ctx.executable.make,
+        arguments = [tar.path, ctx.file.control.path, VERSION, architecture, out.path] +
                     [file.path for file in ctx.files.scripts],
         inputs = [tar, ctx.file.control] + ctx.files.scripts,
-        outputs = [deb],
+        outputs = [out],
         env = _ENV,
     )
-    return [DefaultInfo(files = depset([deb]), runfiles = ctx.runfiles([deb]))]
+    return [DefaultInfo(files = depset([out]), runfiles = ctx.runfiles([out]))]
 
-deb_package = rule(
-    implementation = _deb_impl,
+linux_package = rule(
+    implementation = _linux_package_impl,
     attrs = {
-        "control": attr.label(mandatory = True, allow_single_file = True),
+        "control": attr.label(mandatory = True, allow_single_file = True, doc = "or the spec"),
+        "kind": attr.string(mandatory = True, values = _KINDS.keys()),
+        "make": attr.label(mandatory = True, cfg = "exec", executable = True),
         "scripts": attr.label_list(allow_files = True, doc = "named as dpkg has them: postinst ..."),
         "tree": attr.label(mandatory = True, providers = [FileTreeInfo]),
-        "_make_deb": attr.label(
-            default = "//packaging:make_deb",
-            cfg = "exec",
-            executable = True,
-        ),
-    },
-)
-
-def _rpm_impl(ctx):
-    architecture = _architecture(ctx).rpm
-    rpm = ctx.actions.declare_file("bpftune-%s-1.%s.rpm" % (VERSION, architecture))
-    tar = ctx.attr.tree[FileTreeInfo].tar
-    ctx.actions.run(
-        mnemonic = "Rpm",
-        executable = ctx.executable._make_rpm,
-        arguments = [tar.path, ctx.file.spec.path, VERSION, architecture, rpm.path],
-        inputs = [tar, ctx.file.spec],
-        outputs = [rpm],
-        env = _ENV,
-    )
-    return [DefaultInfo(files = depset([rpm]), runfiles = ctx.runfiles([rpm]))]
-
-rpm_package = rule(
-    implementation = _rpm_impl,
-    attrs = {
-        "spec": attr.label(mandatory = True, allow_single_file = True),
-        "tree": attr.label(mandatory = True, providers = [FileTreeInfo]),
-        "_make_rpm": attr.label(
-            default = "//packaging:make_rpm",
-            cfg = "exec",
-            executable = True,
-        ),
     },
 )

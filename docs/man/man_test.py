@@ -90,7 +90,8 @@ class ManTest(unittest.TestCase):
         self.assertEqual(offered, set(re.findall(r"(?m)^       ([a-z]+)(?: [A-Z\[]|$|  )", page)))
 
     def test_examples_are_taken_as_printed(self):
-        """With --version or --help behind, so that nothing happens; what is not there is refused before that."""
+        """With --help behind, so that nothing happens (testing/scenarios/examples_test.cc runs them); what is not there
+        is refused before that."""
         for name, program in PROGRAMS.items():
             page = section(shown(f"docs/man/{name}.8"), "EXAMPLES")
             examples = re.findall(rf"(?m)^ +({name} .*)$", page)

@@ -1,29 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note
-# deb_test.sh DEBIAN_TREE DEB: installed, upgraded, removed and purged in a fresh Debian tree. In a
-# mount namespace of its own, so nothing stays mounted. (What needs a running systemd is in
-# service_in_vm.sh.)
-set -euo pipefail
-export PATH=$PATH:/usr/sbin:/sbin
-if [ "${APART-}" != yes ]; then APART=yes exec unshare --mount "$0" "$@"; fi
-tree=$TEST_TMPDIR/tree
-mkdir "$tree"
-mount -t tmpfs tmpfs "$tree"
-tar -C "$tree" -xpf "$("$1" tar)"
-mount -t proc proc "$tree/proc"
-cp "$2" "$tree/bpftune.deb"
-
-fail() {
-	echo "deb_test: $*" >&2
-	exit 1
-}
-inside() { chroot "$tree" /usr/bin/env -i PATH=/usr/sbin:/usr/bin DEBIAN_FRONTEND=noninteractive "$@"; }
-# All that is there, with mode, owner, and where links lead; without dpkg's own records and caches.
-list() {
-	(cd "$tree" && find . \( -path ./proc -o -path ./dev -o -path ./var/lib/dpkg -o -path ./var/log \
-		-o -path ./var/cache -o -path ./tmp \) -prune -o -printf '%p %m %U:%G %l\n' | sort)
-}
-is_enabled() { [ -L "$tree/etc/systemd/system/multi-user.target.wants/bpftune.service" ]; }
+# deb_test.sh DEBIAN_TREE DEB: installed, upgraded, removed and purged in a fresh Debian tree. (What
+# needs a running systemd is in service_in_vm.sh.)
+# shellcheck source=packaging/testing/tree_common.sh
+. packaging/testing/tree_common.sh
 
 # A package with a later version and nothing else.
 newer=$TEST_TMPDIR/newer
@@ -33,7 +13,7 @@ dpkg-deb --root-owner-group -b "$newer" "$tree/newer.deb" >/dev/null
 
 list >"$TEST_TMPDIR/before"
 
-inside dpkg -i /bpftune.deb || fail "does not install"
+inside dpkg -i /package || fail "does not install"
 list | diff "$TEST_TMPDIR/before" - >"$TEST_TMPDIR/added" || true
 if grep '^<' "$TEST_TMPDIR/added"; then fail "removes what is not its own"; fi
 if grep '^>' "$TEST_TMPDIR/added" | grep -vE ' \./(etc/systemd/system/multi-user\.target\.wants/|usr/|var/lib/systemd/deb-systemd-helper-enabled)'; then
@@ -64,7 +44,7 @@ is_enabled && fail "an upgrade enables what was disabled"
 
 inside dpkg -r bpftune || fail "cannot be removed"
 [ ! -e "$tree/usr/sbin/bpftune" ] || fail "stays when removed"
-inside dpkg -i /bpftune.deb
+inside dpkg -i /package
 is_enabled && fail "what was disabled is enabled by another installation"
 inside dpkg -P bpftune || fail "cannot be purged"
 list | diff "$TEST_TMPDIR/before" - || fail "leaves something when purged"
@@ -72,14 +52,14 @@ list | diff "$TEST_TMPDIR/before" - || fail "leaves something when purged"
 # An administrator's preset, before it comes.
 mkdir -p "$tree/etc/systemd/system-preset"
 echo "disable bpftune.service" >"$tree/etc/systemd/system-preset/00-site.preset"
-inside dpkg -i /bpftune.deb
+inside dpkg -i /package
 is_enabled && fail "is enabled against a preset"
 inside dpkg -P bpftune
 rm -r "$tree/etc/systemd/system-preset"
 
 # What a daemon has left, with nobody running: taken back, and removed.
 mkdir -p "$tree/run/bpftune/all" && touch "$tree/run/bpftune/all/starts"
-inside dpkg -i /bpftune.deb
+inside dpkg -i /package
 inside dpkg -P bpftune
 list | diff "$TEST_TMPDIR/before" - || fail "leaves something of the daemon's when purged"
 echo "deb_test: installed, upgraded, removed, purged; $(stat -c %s "$2") bytes"

@@ -7,9 +7,11 @@
 //   no-cgroup-mount      cgroup v2 is mounted nowhere
 //   cgroup-namespace     the root of control groups is the one it is in
 //   outside-of-cgroup    likewise, but it has left it for another
+//   another-user         it is nobody's, who may nothing
 //   few-capabilities     those of docs/fall-backs.md, and no others
 
 #include <fcntl.h>
+#include <grp.h>
 #include <linux/mount.h>
 #include <sched.h>
 #include <sys/capability.h>
@@ -78,12 +80,19 @@ bool FewCapabilities() {
   return true;
 }
 
+bool AnotherUser() {
+  constexpr id_t kNobody = 65534;
+  return setgroups(0, nullptr) == 0 && setresgid(kNobody, kNobody, kNobody) == 0 &&
+         setresuid(kNobody, kNobody, kNobody) == 0;
+}
+
 bool Prepare(const std::string& what) {
   if (what == "read-only-sysctls") return ReadOnlySysctls();
   if (what == "no-btf") return NoBtf();
   if (what == "no-cgroup-mount") return NoCgroupMount();
   if (what == "cgroup-namespace") return unshare(CLONE_NEWCGROUP) == 0;
   if (what == "outside-of-cgroup") return LeaveCgroup();
+  if (what == "another-user") return AnotherUser();
   if (what == "few-capabilities") return FewCapabilities();
   return false;
 }
@@ -91,13 +100,17 @@ bool Prepare(const std::string& what) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  const int program = argc > 2 ? open(argv[2], O_PATH | O_CLOEXEC) : -1;
   std::istringstream words(argc > 2 ? argv[1] : "");
   for (std::string what; std::getline(words, what, ',');) {
     if (Prepare(what)) continue;
     std::perror(("within " + what).c_str());
     return 126;
   }
-  if (argc > 2) execv(argv[2], argv + 2);
+  if (argc > 2) {
+    execv(argv[2], argv + 2);
+    fexecve(program, argv + 2, environ);  // another user may not look into its folder
+  }
   std::perror("within");
   return 126;
 }

@@ -18,6 +18,7 @@
 #include "testing/scenarios/ask_case.h"
 #include "testing/scenarios/bulk_case.h"
 #include "tools/bpftunectl/exit_code.h"
+#include "tools/bpftunectl/openmetrics.h"
 #include "tools/bpftunectl/schema.h"
 
 namespace bpftune::testing {
@@ -68,12 +69,19 @@ class BpftunectlTest : public AskCase {
     int code;
     std::string text;
   };
-  Said Ask(std::vector<std::string> arguments) const {
+  // The options that make it look where the daemon of the test is.
+  std::vector<std::string> With(std::vector<std::string> arguments) const {
     const std::vector<std::string> common = {"--run-dir", run_dir_,   "--pin-dir",
                                              pin_dir(),   "--daemon", kDaemonPath};
     arguments.insert(arguments.end(), common.begin(), common.end());
     if (folder_) arguments.insert(arguments.end(), {"--tuners", folder_->path()});
-    auto tool = Daemon::Start(kToolPath, arguments);
+    return arguments;
+  }
+  Said Ask(const std::vector<std::string>& arguments) const {
+    return Run(kToolPath, With(arguments));
+  }
+  static Said Run(const std::string& program, const std::vector<std::string>& arguments) {
+    auto tool = Daemon::Start(program, arguments);
     auto exit = tool ? tool->WaitForExit(60s) : Result<DaemonExit>(tool.error());
     if (!exit) return {-1, exit.error().message()};
     Said out{exit->code, ""};
@@ -131,6 +139,9 @@ TEST_F(BpftunectlTest, SaysWhatWasDoneWhileTheDaemonRunsHangsAndIsGone) {
   EXPECT_EQ(decision["outcome"], "changed");
   EXPECT_EQ(explained["decisions"].at(0), decision);
   EXPECT_EQ(Document({"metrics"}, ctl::kFine)["metrics"].at(0)["samples"].at(0)["value"], 1);
+  const Said metrics = Ask({"metrics"});
+  EXPECT_EQ(ctl::testing::WhyNotOpenMetrics(metrics.text), "") << metrics.text;
+  EXPECT_NE(metrics.text.find("\nbpftune_tunable_writes_total{"), std::string::npos);
   const Said words = Ask({"explain", kAskOutputName});
   for (const char* part : {kBefore, kOurs, "bpftune's: written 1 times", "A test wants to see"}) {
     EXPECT_NE(words.text.find(part), std::string::npos) << part << "\n" << words.text;
@@ -223,6 +234,64 @@ TEST_F(BpftunectlTest, RollbackBesideADaemonIsAnAdministratorsWrite) {
   EXPECT_EQ(Row()["owner"], "administrator");
   (void)Document({"reclaim", kAskOutputName}, ctl::kFine);
   EXPECT_TRUE(asker_->Raise(*host_));
+}
+
+// No daemon runs, so the program finds out: in the test's surroundings, and in some where the
+// kernel attaches and does not run.
+TEST_F(BpftunectlTest, DoctorTellsWhatAttachesFromWhatFires) {
+  ASSERT_OK_AND_ASSIGN(TunerFolder folder, TunerFolder::Create({kSysctlObject}));
+  folder_.emplace(std::move(folder));
+  const auto watch = [](const Json& document) {
+    for (const Json& hook : document["hooks"]) {
+      if (hook["name"] == "watch") return hook;
+    }
+    return Json();
+  };
+  const Json doctor = Document({"doctor"}, ctl::kNoDaemon);
+  EXPECT_EQ(watch(doctor)["fires"], "fires");
+  for (const Json& check : doctor["checks"]) {
+    if (check["name"] != "sysctls") continue;
+    EXPECT_EQ(check["state"], "ok") << check;
+  }
+
+  std::vector<std::string> outside = With({kToolPath, "doctor", "--json"});
+  outside.insert(outside.begin(), "outside-of-cgroup");
+  const Said said = Run(kWithinPath, outside);
+  const Json silent = watch(Json::parse(said.text, nullptr, /*allow_exceptions=*/false));
+  EXPECT_EQ(silent["fires"], "silent") << said.text;
+  EXPECT_NE(silent["advice"].get<std::string>().find("control-group namespace"), std::string::npos);
+}
+
+TEST_F(BpftunectlTest, OfTwoInARunDirectoryEachIsAskedByItsInstance) {
+  ASSERT_NO_FATAL_FAILURE(Start());
+  const std::string first = Document({"status"}, ctl::kFine)["instance"];
+  EXPECT_TRUE(std::filesystem::exists(run_dir_ + "/" + first));
+  ASSERT_OK(daemon_->Stop());
+  ASSERT_OK_AND_ASSIGN(Host other, Host::Create("other"));
+  ASSERT_NO_FATAL_FAILURE(
+      StartAsked({kSysctlObject, kNetnsObject, kAskObject},
+                 {"-n", other.netns_path(), "--run-dir", run_dir_, "--pin-dir", pin_dir()}));
+
+  const Said several = Ask({"status"});
+  EXPECT_EQ(several.code, ctl::kUsage);
+  EXPECT_NE(several.text.find("choose one with --instance: "), std::string::npos);
+  EXPECT_NE(several.text.find(first), std::string::npos) << several.text;
+  EXPECT_EQ(Document({"status", "--instance", first}, ctl::kNoDaemon)["instance"], first);
+  const Json runs = Document({"status", "-n", other.netns_path()}, ctl::kFine);
+  EXPECT_NE(runs["instance"], first);
+  EXPECT_EQ(Document({"status", "--instance", runs["instance"]}, ctl::kFine)["daemon"]["pid"],
+            daemon_->pid());
+}
+
+TEST_F(BpftunectlTest, AnotherUserIsToldThatItIsNotAllowed) {
+  ASSERT_NO_FATAL_FAILURE(Start());
+  for (const char* command : {"status", "tunables", "metrics", "pause", "rollback", "doctor"}) {
+    std::vector<std::string> words = With({kToolPath, command});
+    words.insert(words.begin(), "another-user");
+    const Said said = Run(kWithinPath, words);
+    EXPECT_EQ(said.code, ctl::kNotAllowed) << command << "\n" << said.text;
+    EXPECT_NE(said.text.find("; try it as root\n"), std::string::npos) << said.text;
+  }
 }
 
 TEST_F(BpftunectlTest, ChecksObjectsAndCompletesNames) {

@@ -130,7 +130,8 @@ void CheckSystem(Checks* checks) {
       "tracing", !ftrace.starts_with("0"), kWarning,
       ftrace.starts_with("0") ? "it is switched off: hooks attach and stay silent" : "it is on",
       "sysctl kernel.ftrace_enabled=1");
-  const bool writable = access("/proc/sys/net", W_OK) == 0;
+  // A folder of sysctls is never writable, a sysctl of every kernel is.
+  const bool writable = access("/proc/sys/net/core/somaxconn", W_OK) == 0;
   checks->Require("sysctls", writable, kWarning,
                   writable ? "they can be written" : "/proc/sys/net cannot be written from here",
                   "in a container mount it read-write; as another user than root that is as it "
@@ -157,6 +158,7 @@ Json JsonOf(const SupportRow& row) {
           {"tuner", row.tuner},
           {"name", row.hook},
           {"program", row.program},
+          {"fires", row.fires},
           {"loss", row.loss},
           {"why", row.why},
           {"ok", row.is_fine()},
@@ -214,11 +216,13 @@ std::string DoctorText(const Json& document, const Style& style) {
                                             : Colour::kWarning},
                 check.at("found").get<std::string>() + (advice.empty() ? "" : " -> " + advice)});
   }
-  Table hooks({"TUNER", "HOOK", "RUNS AS"});
+  Table hooks({"TUNER", "HOOK", "DOES IT FIRE", "RUNS AS"});
   for (const Json& row : document.at("hooks")) {
     const bool is_fine = row.at("ok").get<bool>();
+    const auto fires = row.at("fires").get<std::string>();
     hooks.Add({row.at("tuner").get<std::string>(),
                row.at("kind") == "module" ? "module" : row.at("name").get<std::string>(),
+               {fires.empty() ? "-" : fires, fires == kSilent ? Colour::kBad : Colour::kPlain},
                {RowWords(row), is_fine ? Colour::kPlain : Colour::kWarning}});
   }
   return checks.Text(style) + (hooks.empty() ? "" : "\n" + hooks.Text(style));

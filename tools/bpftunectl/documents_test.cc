@@ -11,6 +11,7 @@
 #include "tools/bpftunectl/commands.h"
 #include "tools/bpftunectl/decisions.h"
 #include "tools/bpftunectl/hosts.h"
+#include "tools/bpftunectl/openmetrics.h"
 #include "tools/bpftunectl/schema.h"
 
 namespace bpftune::ctl {
@@ -245,13 +246,72 @@ TEST(HostOfTest, GainIsTheRatioOfTheRates) {
   EXPECT_FALSE(HostOf(entry, {}));
 }
 
+TEST(DoctorTest, SaysOfEachHookWhetherItFires) {
+  State state = SampleState();
+  state.daemon.state = DaemonProcess::State::kRuns;
+  state.support = {
+      "tuner         hook      runs as                 does it fire",
+      "sample        flow      flow__sockops           fires",
+      "sample        call      - calls are not seen (call__fentry: attached, but the kernel never "
+      "runs it)",
+      "sample        module    tcp_bbr"};
+  Answer answer = DoctorCommand({}, state, nullptr);
+  const Json document = Whole("doctor", answer.document);
+  EXPECT_EQ(WhyNot(Schema(), document), "");
+  EXPECT_EQ(document["works"], "in legacy mode");
+  const Json& hooks = document["hooks"];
+  EXPECT_EQ(hooks.at(0)["fires"], "fires");
+  EXPECT_EQ(hooks.at(0)["advice"], "");
+  EXPECT_EQ(hooks.at(1)["fires"], "silent");
+  EXPECT_NE(hooks.at(1)["advice"], "");
+  EXPECT_EQ(hooks.at(2)["fires"], "");
+  const std::string text = DoctorText(document, {});
+  for (const char* line :
+       {"TUNER   HOOK    DOES IT FIRE  RUNS AS\n", "sample  flow    fires         flow__sockops\n",
+        "sample  call    silent        lost: calls are not seen (",
+        "sample  module  -             tcp_bbr\n"}) {
+    EXPECT_NE(text.find(line), std::string::npos) << line << text;
+  }
+}
+
 TEST(MetricsTextTest, IsOpenMetrics) {
-  Json labels = {{"x", "a\"b"}};
+  Json labels = {{"x", "a\"b\\c\nd"}};
   Json sample = {{"labels", labels}, {"value", 3}};
   Json family = {{"name", "n"}, {"type", "counter"}, {"help", "h."}};
   family["samples"] = Json::array({sample});
-  EXPECT_EQ(MetricsText(Whole("metrics", {{"metrics", Json::array({family})}}), {}),
-            "# TYPE n counter\n# HELP n h.\nn_total{x=\"a\\\"b\"} 3\n# EOF\n");
+  const std::string text = MetricsText(Whole("metrics", {{"metrics", Json::array({family})}}), {});
+  EXPECT_EQ(text, "# TYPE n counter\n# HELP n h.\nn_total{x=\"a\\\"b\\\\c?d\"} 3\n# EOF\n");
+  EXPECT_EQ(testing::WhyNotOpenMetrics(text), "");
+}
+
+// What is checked of the metrics of a daemon, seen to fail.
+TEST(OpenMetricsTest, EachRuleIsChecked) {
+  const std::string a = "# TYPE a gauge\n";
+  EXPECT_EQ(testing::WhyNotOpenMetrics(a + "a 1\na{x=\"y\",z=\"\\\"\\\\\\n\"} -1.5e3\n# EOF\n"),
+            "");
+  for (const std::string& wrong : {a + "a 1\n",                            // no end
+                                   a + "a 1\n# EOF\na 2\n",                // not at the end
+                                   a + "a 1\n\n# EOF\n",                   // an empty line
+                                   a + "b 1\n# EOF\n",                     // of another family
+                                   a + "a_total 1\n# EOF\n",               // no counter
+                                   a + "a 1\n# HELP a too late\n# EOF\n",  // after the samples
+                                   a + a + "a 1\n# EOF\n",                 // twice
+                                   a + "a 1\n# TYPE b gauge\nb 1\na 2\n# EOF\n",  // not together
+                                   a + "a 1\n# TYPE b gauge\n" + a + "a 2\n# EOF\n",  // likewise
+                                   a + "a{x=\"1\"} 1\na{x=\"1\"} 2\n# EOF\n",  // the same sample
+                                   a + "a{x=\"1\",x=\"2\"} 1\n# EOF\n",        // a label twice
+                                   a + "a{x=\"1\",} 1\n# EOF\n",          // a comma for nothing
+                                   a + "a{x=\"\\t\"} 1\n# EOF\n",         // no such escape
+                                   a + "a{x=\"\"\"} 1\n# EOF\n",          // a quote without
+                                   a + "a{0=\"\"} 1\n# EOF\n",            // no name
+                                   a + "a null\n# EOF\n",                 // no number
+                                   a + "# UNIT a seconds\na 1\n# EOF\n",  // not of its name
+                                   std::string("a 1\n# EOF\n"),           // of no type
+                                   std::string("# TYPE c counter\nc 1\n# EOF\n"),  // not _total
+                                   std::string("# TYPE c counter\nc_total -1\n# EOF\n"),
+                                   std::string("# TYPE a figure\na 1\n# EOF\n")}) {
+    EXPECT_NE(testing::WhyNotOpenMetrics(wrong), "") << wrong;
+  }
 }
 
 }  // namespace

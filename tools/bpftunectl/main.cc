@@ -2,9 +2,11 @@
 
 // bpftunectl: asks bpftune what it does, and tells it what to leave alone.
 
+#include <sys/select.h>
 #include <syslog.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
@@ -85,15 +87,32 @@ int Once(const Command& command, const CommandLine& line) {
   return answer.exit_code;
 }
 
-// Until it is interrupted. Each look stands by itself: what is watched comes and goes.
+volatile std::sig_atomic_t told_to_end = 0;
+
+// Until it is told to end, which it does between two looks. Each look stands by itself: what is
+// watched comes and goes.
 int Watch(const Command& command, const CommandLine& line) {
-  const auto pause_us = static_cast<useconds_t>(line.every_s * 1e6);
+  sigset_t ends, others;
+  sigemptyset(&ends);
+  struct sigaction end = {};
+  end.sa_handler = [](int) { told_to_end = 1; };
+  end.sa_flags = static_cast<int>(SA_RESTART | SA_RESETHAND);  // told again it ends at once
+  for (const int signal : {SIGINT, SIGTERM}) {
+    sigaddset(&ends, signal);
+    sigaction(signal, &end, nullptr);
+  }
+  const auto seconds = static_cast<time_t>(line.every_s);
+  const auto rest = line.every_s - static_cast<double>(seconds);
+  const timespec pause = {seconds, static_cast<long>(rest * 1e9)};
   for (;;) {
     if (!line.json && isatty(STDOUT_FILENO) == 1) std::fputs("\033[H\033[2J", stdout);
     const int code = Once(command, line);
     if (code == kUsage || code == kNotAllowed) return code;
     if (std::fflush(stdout) != 0) return kProblem;  // nobody reads it any more
-    usleep(pause_us);
+    sigprocmask(SIG_BLOCK, &ends, &others);  // from here on it can only be told while it waits
+    if (told_to_end == 0) pselect(0, nullptr, nullptr, nullptr, &pause, &others);
+    sigprocmask(SIG_SETMASK, &others, nullptr);
+    if (told_to_end != 0) return code;
   }
 }
 

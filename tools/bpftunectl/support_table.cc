@@ -11,6 +11,7 @@ constexpr std::string_view kHead = "tuner ";
 constexpr std::string_view kColumn = " runs as";
 constexpr std::string_view kNotLoaded = "not loaded: ";
 constexpr std::string_view kStandsDown = "stands down: ";
+constexpr std::string_view kNeverRuns = "the kernel never runs it";
 
 // Takes the first word off, and the blanks behind it.
 std::string TakeWord(std::string_view* text) {
@@ -22,14 +23,15 @@ std::string TakeWord(std::string_view* text) {
 }
 
 // Whether the kernel runs it, at the end of the line of what runs; takes it off.
-void TakeFiring(std::string_view* text) {
+std::string TakeFiring(std::string_view* text) {
   for (const std::string_view words :
-       {"fires", "silent", "could not tell", "not tried", "run by bpftune"}) {
+       {"fires", kSilent, "could not tell", "not tried", "run by bpftune"}) {
     if (!text->ends_with(words)) continue;
     text->remove_suffix(words.size());
     text->remove_suffix(text->size() - (text->find_last_not_of(' ') + 1));
-    return;
+    return std::string(words);
   }
+  return "";
 }
 
 // What is in the bracket at the end; takes it off.
@@ -44,6 +46,10 @@ std::string TakeBracket(std::string_view* text) {
     return out;
   }
   return "";
+}
+
+bool Says(const SupportRow& row, std::string_view part) {
+  return row.why.find(part) != row.why.npos;
 }
 
 SupportRow RowOf(std::string_view line) {
@@ -64,17 +70,14 @@ SupportRow RowOf(std::string_view line) {
     return row;
   }
   const bool is_lost = line.starts_with("- ");
-  if (!is_lost) TakeFiring(&line);
+  if (!is_lost) row.fires = TakeFiring(&line);
   row.why = TakeBracket(&line);
+  if (is_lost && Says(row, kNeverRuns)) row.fires = kSilent;
   (is_lost ? row.loss : row.program) = is_lost ? line.substr(2) : line;
   if (row.hook != "module") return row;
   row.kind = SupportRow::Kind::kModule;
   row.hook = is_lost ? row.why.substr(0, row.why.find(':')) : row.program;
   return row;
-}
-
-bool Says(const SupportRow& row, std::string_view part) {
-  return row.why.find(part) != row.why.npos;
 }
 
 }  // namespace
@@ -92,6 +95,11 @@ std::vector<SupportRow> ParseSupport(const std::vector<std::string>& lines) {
 std::string AdviceFor(const SupportRow& row) {
   if (row.is_fine()) return "";
   if (Says(row, "--without-hook")) return "it was switched off with --without-hook; leave that out";
+  if (row.fires == kSilent || Says(row, kNeverRuns)) {
+    return "it attaches and does not fire: sysctl kernel.ftrace_enabled=1, kprobes on "
+           "(/sys/kernel/debug/kprobes/enabled), bpftune inside of its control-group namespace; "
+           "bpftune -S says which is off; then restart bpftune";
+  }
   if (row.kind == SupportRow::Kind::kHook && !row.program.empty()) {
     return "";  // another way works: nothing is lost
   }

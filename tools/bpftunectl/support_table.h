@@ -9,6 +9,8 @@
 
 namespace bpftune::ctl {
 
+inline constexpr char kSilent[] = "silent";
+
 struct SupportRow {
   enum class Kind { kHook, kModule, kStandsDown, kNotLoaded };
   Kind kind = Kind::kHook;
@@ -17,10 +19,14 @@ struct SupportRow {
   std::string program;  // empty: none works
   std::string loss;     // then
   std::string why;      // why not the first alternative, or why it is not loaded, or stands down
+  // Whether the kernel runs what is attached, in the words of -S; kSilent also where nothing is
+  // left because of that. Empty: it is no hook, or nothing attaches.
+  std::string fires;
 
   // As it should be: the preferred program runs, the module is there, or there is nothing to do.
   bool is_fine() const {
-    return kind == Kind::kStandsDown || (kind != Kind::kNotLoaded && why.empty());
+    return kind == Kind::kStandsDown ||
+           (kind != Kind::kNotLoaded && why.empty() && fires != kSilent);
   }
 };
 

@@ -104,24 +104,50 @@ TEST(SupportTest, EachKindOfLineIsRead) {
       "tcp_buffer    sweep     sweep__flows            run by bpftune",
       "tcp_buffer    grow      grow__kprobe (grow__tp_btf: loading (x (y)): No such process) fires",
       "tcp_buffer    old       - older connections are not seen (old__iter: it is not permitted)",
+      "sysctl        watch     watch__cgroup           not tried",
+      "tcp_buffer    flow      flow__sockops           silent",
       "tcp_conn      module    - bbr is not used (tcp_bbr: not found)",
       "route         -         stands down: no limit here",
       "not loaded: bad.bpf.o: no section",
   });
-  ASSERT_EQ(rows.size(), 6U);
+  ASSERT_EQ(rows.size(), 8U);
   EXPECT_TRUE(rows[0].is_fine());
   EXPECT_EQ(rows[0].program, "sweep__flows");
+  EXPECT_EQ(rows[0].fires, "run by bpftune");
   EXPECT_EQ(rows[1].program, "grow__kprobe");
   EXPECT_EQ(rows[1].why, "grow__tp_btf: loading (x (y)): No such process");
+  EXPECT_EQ(rows[1].fires, "fires");
   EXPECT_EQ(AdviceFor(rows[1]), "") << "nothing is lost";
   EXPECT_EQ(rows[2].loss, "older connections are not seen");
+  EXPECT_EQ(rows[2].fires, "") << "nothing attaches";
   EXPECT_NE(AdviceFor(rows[2]).find("CAP_BPF"), std::string::npos);
-  EXPECT_EQ(rows[3].hook, "tcp_bbr");
-  EXPECT_NE(AdviceFor(rows[3]).find("modules"), std::string::npos);
-  EXPECT_TRUE(rows[4].is_fine());
-  EXPECT_EQ(rows[5].tuner, "bad.bpf.o");
-  EXPECT_EQ(rows[5].why, "no section");
-  EXPECT_FALSE(rows[5].is_fine());
+  EXPECT_EQ(rows[3].fires, "not tried");
+  EXPECT_TRUE(rows[3].is_fine());
+  EXPECT_EQ(rows[4].program, "flow__sockops");
+  EXPECT_FALSE(rows[4].is_fine());
+  EXPECT_EQ(rows[5].hook, "tcp_bbr");
+  EXPECT_NE(AdviceFor(rows[5]).find("modules"), std::string::npos);
+  EXPECT_TRUE(rows[6].is_fine());
+  EXPECT_EQ(rows[7].tuner, "bad.bpf.o");
+  EXPECT_EQ(rows[7].why, "no section");
+  EXPECT_FALSE(rows[7].is_fine());
+}
+
+TEST(SupportTest, WhatAttachesAndDoesNotFireHasAdviceOfItsOwn) {
+  const auto rows = ParseSupport({
+      "tuner         hook      runs as                 does it fire",
+      "a  flow   flow__sockops           silent",
+      "a  watch  - writes are found later (watch__cgroup: attached, but the kernel never runs it)",
+      "a  call   call__tp_btf (call__kprobe: attached, but the kernel never runs it) fires",
+  });
+  ASSERT_EQ(rows.size(), 3U);
+  EXPECT_EQ(rows[0].fires, kSilent);
+  EXPECT_EQ(rows[1].fires, kSilent);
+  EXPECT_EQ(rows[2].fires, "fires");
+  for (const SupportRow& row : rows) {
+    EXPECT_FALSE(row.is_fine()) << row.hook;
+    EXPECT_NE(AdviceFor(row).find("ftrace_enabled=1"), std::string::npos) << row.hook;
+  }
 }
 
 TEST(NearestTest, FindsWhatWasMeant) {
