@@ -289,27 +289,28 @@ TEST(OpenMetricsTest, EachRuleIsChecked) {
   const std::string a = "# TYPE a gauge\n";
   EXPECT_EQ(testing::WhyNotOpenMetrics(a + "a 1\na{x=\"y\",z=\"\\\"\\\\\\n\"} -1.5e3\n# EOF\n"),
             "");
-  for (const std::string& wrong : {a + "a 1\n",                            // no end
-                                   a + "a 1\n# EOF\na 2\n",                // not at the end
-                                   a + "a 1\n\n# EOF\n",                   // an empty line
-                                   a + "b 1\n# EOF\n",                     // of another family
-                                   a + "a_total 1\n# EOF\n",               // no counter
-                                   a + "a 1\n# HELP a too late\n# EOF\n",  // after the samples
-                                   a + a + "a 1\n# EOF\n",                 // twice
-                                   a + "a 1\n# TYPE b gauge\nb 1\na 2\n# EOF\n",  // not together
-                                   a + "a 1\n# TYPE b gauge\n" + a + "a 2\n# EOF\n",  // likewise
-                                   a + "a{x=\"1\"} 1\na{x=\"1\"} 2\n# EOF\n",  // the same sample
-                                   a + "a{x=\"1\",x=\"2\"} 1\n# EOF\n",        // a label twice
-                                   a + "a{x=\"1\",} 1\n# EOF\n",          // a comma for nothing
-                                   a + "a{x=\"\\t\"} 1\n# EOF\n",         // no such escape
-                                   a + "a{x=\"\"\"} 1\n# EOF\n",          // a quote without
-                                   a + "a{0=\"\"} 1\n# EOF\n",            // no name
-                                   a + "a null\n# EOF\n",                 // no number
-                                   a + "# UNIT a seconds\na 1\n# EOF\n",  // not of its name
-                                   std::string("a 1\n# EOF\n"),           // of no type
-                                   std::string("# TYPE c counter\nc 1\n# EOF\n"),  // not _total
-                                   std::string("# TYPE c counter\nc_total -1\n# EOF\n"),
-                                   std::string("# TYPE a figure\na 1\n# EOF\n")}) {
+  for (const std::string& wrong :
+       {a + "a 1\n",                                              // no end
+        a + "a 1\n# EOF\na 2\n",                                  // not at the end
+        a + "a 1\n\n# EOF\n",                                     // an empty line
+        a + "b 1\n# EOF\n",                                       // of another family
+        a + "a_total 1\n# EOF\n",                                 // no counter
+        a + "a 1\n# HELP a too late\n# EOF\n",                    // after the samples
+        a + "# TYPE a gauge\na 1\n# EOF\n",                       // twice
+        a + "a 1\n# TYPE b gauge\nb 1\na 2\n# EOF\n",             // not together
+        a + "a 1\n# TYPE b gauge\n# TYPE a gauge\na 2\n# EOF\n",  // likewise
+        a + "a{x=\"1\"} 1\na{x=\"1\"} 2\n# EOF\n",                // the same sample
+        a + "a{x=\"1\",x=\"2\"} 1\n# EOF\n",                      // a label twice
+        a + "a{x=\"1\",} 1\n# EOF\n",                             // a comma for nothing
+        a + "a{x=\"\\t\"} 1\n# EOF\n",                            // no such escape
+        a + "a{x=\"\"\"} 1\n# EOF\n",                             // a quote without
+        a + "a{0=\"\"} 1\n# EOF\n",                               // no name
+        a + "a null\n# EOF\n",                                    // no number
+        a + "# UNIT a seconds\na 1\n# EOF\n",                     // not of its name
+        std::string("a 1\n# EOF\n"),                              // of no type
+        std::string("# TYPE c counter\nc 1\n# EOF\n"),            // not _total
+        std::string("# TYPE c counter\nc_total -1\n# EOF\n"),
+        std::string("# TYPE a figure\na 1\n# EOF\n")}) {
     EXPECT_NE(testing::WhyNotOpenMetrics(wrong), "") << wrong;
   }
 }

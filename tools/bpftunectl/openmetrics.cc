@@ -74,8 +74,9 @@ std::string WhyNotOpenMetrics(const std::string& text) {
   for (size_t at = 0; at < length;) {
     const size_t end = text.find('\n', at);
     const std::string line = text.substr(at, end - at);
-    const std::string wrong = checker.Check(line);
-    if (!wrong.empty()) return "'" + line + "' " + wrong;
+    if (const std::string wrong = checker.Check(line); !wrong.empty()) {
+      return std::string("'").append(line).append("' ").append(wrong);
+    }
     at = end + 1;
   }
   return "";
