@@ -7,6 +7,14 @@ shift 5
 tree=$(mktemp -d)
 umask 022
 tar -C "$tree" -xpf "$tar"
+# In the form of Debian's own packages, of which this is one: it has no other version than ours.
+gzip -9n >"$tree/usr/share/doc/bpftune/changelog.gz" <<END
+bpftune ($version) unstable; urgency=medium
+
+  * See CHANGELOG.md.gz.
+
+ -- $(sed -n 's/^Maintainer: //p' "$control")  $(date -uRd "@$SOURCE_DATE_EPOCH")
+END
 kib=$(du -k -s --apparent-size "$tree" | cut -f1)
 sums=$(cd "$tree" && find . -type f -printf '%P\0' | sort -z | xargs -0 md5sum)
 mkdir "$tree/DEBIAN"

@@ -26,6 +26,7 @@ _LINKOPTS = [
     "-l:libstdc++.a",
     "-static-libgcc",
     "-Wl,-z,relro,-z,now",
+    "-Wl,--strip-all",
 ]
 
 def _with(flags, more):
