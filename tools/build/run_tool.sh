@@ -1,4 +1,4 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note
-# Runs a built program as a test: its exit code is the result.
+# Runs a program as a test, built or in Python: its exit code is the result.
 exec "$@"
