@@ -112,6 +112,12 @@ INSTANTIATE_TEST_SUITE_P(
         Row{"field of two words", SAMPLE_LISTED, kSnmp6, "Ip6ReasmOKs 41", std::nullopt},
         Row{"empty", SAMPLE_LISTED, "", "Ip6ReasmOKs", std::nullopt}));
 
+TEST(FindSampleTest, UnknownKindFindsNothing) {
+  constexpr int kUnknown = 7;  // the largest that the enum's bits hold: more is undefined
+  EXPECT_EQ(std::nullopt,
+            FindSample(static_cast<tuner_sample_kind>(kUnknown), kSockstat, "TCP mem"));
+}
+
 TEST(FindSampleTest, ATableIsNoSample) {
   EXPECT_EQ(std::nullopt, FindSample(SAMPLE_TABLE, kSockstat, "TCP mem"));
 }

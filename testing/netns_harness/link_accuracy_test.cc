@@ -90,7 +90,7 @@ double Nearest(double wanted, double tolerance, const std::function<double()>& m
 void ExpectRoundTrip(const Link& link, double asked_ms, const PingOptions& options) {
   const double tolerance_ms = link.is_realtime() ? 1 : 5;
   double least_ms = HUGE_VAL;
-  const double median_ms = Nearest(asked_ms, tolerance_ms, [&] {
+  const auto ping = [&] {
     const auto report = Ping(link.a(), link.b(), options);
     EXPECT_OK(report);
     if (!report) return HUGE_VAL;
@@ -98,9 +98,11 @@ void ExpectRoundTrip(const Link& link, double asked_ms, const PingOptions& optio
     EXPECT_GE(report->min_ms, asked_ms);
     least_ms = std::min(least_ms, report->min_ms);
     return report->median_ms;
-  });
-  EXPECT_LT(least_ms, asked_ms + 0.4);  // two processes in each direction, on a cold CPU
-  EXPECT_LE(median_ms, asked_ms + tolerance_ms);
+  };
+  EXPECT_LE(Nearest(asked_ms, tolerance_ms, ping), asked_ms + tolerance_ms);
+  // On a busy machine no packet of a ping may find its CPU warm.
+  for (int i = 1; i < kMostTries && least_ms >= asked_ms + 0.2; i++) ping();
+  EXPECT_LT(least_ms, asked_ms + 0.2);
 }
 
 TEST_F(LinkTest, RoundTripTimeIsTheDelayThereAndBack) {
