@@ -80,6 +80,12 @@ class BpftunectlTest : public AskCase {
   Said Ask(const std::vector<std::string>& arguments) const {
     return Run(kToolPath, With(arguments));
   }
+  // In other surroundings; testing/objects/within.cc knows which.
+  Said AskWithin(const std::string& surroundings, const std::vector<std::string>& arguments) const {
+    std::vector<std::string> words = With(arguments);
+    words.insert(words.begin(), {surroundings, kToolPath});
+    return Run(kWithinPath, words);
+  }
   static Said Run(const std::string& program, const std::vector<std::string>& arguments) {
     auto tool = Daemon::Start(program, arguments);
     auto exit = tool ? tool->WaitForExit(60s) : Result<DaemonExit>(tool.error());
@@ -254,9 +260,7 @@ TEST_F(BpftunectlTest, DoctorTellsWhatAttachesFromWhatFires) {
     EXPECT_EQ(check["state"], "ok") << check;
   }
 
-  std::vector<std::string> outside = With({kToolPath, "doctor", "--json"});
-  outside.insert(outside.begin(), "outside-of-cgroup");
-  const Said said = Run(kWithinPath, outside);
+  const Said said = AskWithin("outside-of-cgroup", {"doctor", "--json"});
   const Json silent = watch(Json::parse(said.text, nullptr, /*allow_exceptions=*/false));
   EXPECT_EQ(silent["fires"], "silent") << said.text;
   EXPECT_NE(silent["advice"].get<std::string>().find("control-group namespace"), std::string::npos);
@@ -286,9 +290,7 @@ TEST_F(BpftunectlTest, OfTwoInARunDirectoryEachIsAskedByItsInstance) {
 TEST_F(BpftunectlTest, AnotherUserIsToldThatItIsNotAllowed) {
   ASSERT_NO_FATAL_FAILURE(Start());
   for (const char* command : {"status", "tunables", "metrics", "pause", "rollback", "doctor"}) {
-    std::vector<std::string> words = With({kToolPath, command});
-    words.insert(words.begin(), "another-user");
-    const Said said = Run(kWithinPath, words);
+    const Said said = AskWithin("another-user", {command});
     EXPECT_EQ(said.code, ctl::kNotAllowed) << command << "\n" << said.text;
     EXPECT_NE(said.text.find("; try it as root\n"), std::string::npos) << said.text;
   }
